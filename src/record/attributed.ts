@@ -1,0 +1,58 @@
+/** Facts with who and what behind them: what the identity join gives and the analytics take. */
+import type { App } from "./app.ts"
+import type { AppEvent } from "./app-event.ts"
+import type { Attempt } from "./attempt.ts"
+import type { Profile } from "./common.ts"
+import type { Device } from "./device.ts"
+import type { AppAttribution, DeviceAttribution } from "./finding.ts"
+import type { Flow } from "./flow.ts"
+import type { Posture } from "./posture.ts"
+import type { RegisterEntry } from "./register-entry.ts"
+
+/** Which device and app an attempt or a flow came from, at its time. */
+export interface Attribution {
+  /** The device, or `address:<ip>` where no binding tells. */
+  device_id: string
+  device: DeviceAttribution
+  /** The binding that was chosen; null where none was. */
+  binding_id: string | null
+  profile: Profile
+  app_id: string | null
+  app_version: string | null
+  app_signer: string | null
+  app: AppAttribution
+  /** Why, in words: which binding, which event, which register entry. */
+  because: string[]
+}
+
+export interface Attributed<Fact> {
+  fact: Fact
+  who: Attribution
+}
+
+/** All evidence about one device (or unbound address) inside the window that is judged. */
+export interface DeviceEvidence {
+  device_id: string
+  /** The device as inventory knows it; null for an unbound address. */
+  device: Device | null
+  /** Postures of the device, oldest first: the one in force at a time is the last not after it. */
+  postures: Posture[]
+  attempts: Attributed<Attempt>[]
+  flows: Attributed<Flow>[]
+  app_events: AppEvent[]
+}
+
+/** What else a judgement needs: the operator's declarations, and what other devices showed. */
+export interface JudgementContext {
+  apps: App[]
+  register: RegisterEntry[]
+  /** Acceptances on other devices: `app_id|app_version|destination` -> ids of attempts. */
+  accepted_elsewhere: ReadonlyMap<string, string[]>
+  /** Destinations seen from so many other devices by the app: `app_id|destination` -> devices. */
+  baseline: ReadonlyMap<string, number>
+  /** True from a change of CA, leaf profile or configuration on which refusals rose across devices
+   * and destinations: nothing is accused, the operator is paged. */
+  sensor_fault: boolean
+  /** Event time up to which evidence is complete, in epoch milliseconds. */
+  now: number
+}
