@@ -1,13 +1,14 @@
 /**
  * Reads what node:crypto's X509Certificate does not tell: path length, key usage, the raw names.
  *
- * node-forge's own certificate reader refuses EC keys, so this works on its ASN.1 layer. Certificates come
- * from the network, so a bad one is `"unreadable"`, never an exception.
+ * node-forge's own certificate reader refuses EC keys, so this works on its ASN.1 layer.
+ * Certificates come from the network, so a bad one is `"unreadable"`, never an exception.
  */
+
+import forge from "node-forge"
 import { type Asn1, fromDer, toDer } from "./der.ts"
 import { extensionOids, type KeyUsage, keyUsageBits } from "./extensions.ts"
 import { addressText } from "./leaf-name.ts"
-import forge from "node-forge"
 
 export interface CertificateFacts {
   subjectDer: Buffer

@@ -1,11 +1,24 @@
 /**
  * Writes certificates (RFC 5280 section 4.1).
  *
- * node-forge gives the ASN.1 and node:crypto the signature: node-forge itself signs with RSA only, and a
- * hundred times slower. In: names, dates and extensions. Out: DER. It knows no profile.
+ * node-forge gives the ASN.1 and node:crypto the signature: node-forge itself signs with RSA only,
+ * and a hundred times slower. In: names, dates and extensions. Out: DER. It knows no profile.
  */
 import { type KeyObject, sign } from "node:crypto"
-import { type Asn1, bits, encoded, integer, nothing, oid, sequence, set, tagged, time, toDer, utf8 } from "./der.ts"
+import {
+  type Asn1,
+  bits,
+  encoded,
+  integer,
+  nothing,
+  oid,
+  sequence,
+  set,
+  tagged,
+  time,
+  toDer,
+  utf8,
+} from "./der.ts"
 import { type Extension, extensionDer } from "./extensions.ts"
 import { signatureAlgorithm } from "./signature-algorithm.ts"
 
@@ -26,7 +39,9 @@ export function writeCertificate(parts: CertificateParts, issuerKey: KeyObject):
   if ("unusable" in algorithm) throw new Error(`ca: cannot sign with ${algorithm.unusable}`)
   // RFC 4055 section 5 demands the NULL for RSA, RFC 5758 section 3.2 forbids it for ECDSA.
   const signature = (): Asn1 =>
-    algorithm.kind === "rsa" ? sequence(oid(algorithm.oid), nothing()) : sequence(oid(algorithm.oid))
+    algorithm.kind === "rsa"
+      ? sequence(oid(algorithm.oid), nothing())
+      : sequence(oid(algorithm.oid))
   const tbs = toDer(
     sequence(
       tagged(0, integer(Buffer.from([2]))),

@@ -67,8 +67,7 @@ export function encoded(der: Buffer): Asn1 {
   return asn1.create(UNIVERSAL, der.readUInt8(0), false, der.toString("latin1", header))
 }
 
-export const toDer = (value: Asn1): Buffer =>
-  Buffer.from(asn1.toDer(value).getBytes(), "latin1")
+export const toDer = (value: Asn1): Buffer => Buffer.from(asn1.toDer(value).getBytes(), "latin1")
 
 /** Throws on anything that is not one whole DER value; nesting is bounded by node-forge. */
 export function fromDer(bytes: Buffer | string): Asn1 {

@@ -1,7 +1,18 @@
 /** The certificate extensions that we write (RFC 5280 section 4.2). */
 import { createHash } from "node:crypto"
+import {
+  type Asn1,
+  bits,
+  fromDer,
+  integer,
+  octets,
+  oid,
+  sequence,
+  tagged,
+  toDer,
+  yes,
+} from "./der.ts"
 import { addressOctets, type LeafName } from "./leaf-name.ts"
-import { type Asn1, bits, fromDer, integer, octets, oid, sequence, tagged, toDer, yes } from "./der.ts"
 
 export interface Extension {
   oid: string
@@ -37,7 +48,7 @@ export function basicConstraints(ca: { pathLen?: number } | false): Extension {
 }
 
 export function keyUsage(...uses: KeyUsage[]): Extension {
-  const set = uses.map((use) => keyUsageBits[use])
+  const set: number[] = uses.map((use) => keyUsageBits[use])
   const byte = set.reduce((sum, bit) => sum | (0x80 >> bit), 0)
   const value = bits(Buffer.from([byte]), 7 - Math.max(...set))
   return { oid: extensionOids.keyUsage, critical: true, value }
@@ -54,7 +65,8 @@ export function keyIdentifier(spkiDer: Buffer): Buffer {
   if (keyBits === undefined || typeof keyBits === "string" || typeof keyBits.value !== "string") {
     throw new Error("ca: a public key is not a SubjectPublicKeyInfo")
   }
-  return createHash("sha256").update(keyBits.value.slice(1), "latin1").digest().subarray(0, 20)
+  const bytes = Buffer.from(keyBits.value, "latin1").subarray(1)
+  return createHash("sha256").update(bytes).digest().subarray(0, 20)
 }
 
 export function subjectKeyId(id: Buffer): Extension {
@@ -78,4 +90,3 @@ export function subjectAltName(names: readonly LeafName[], critical: boolean): E
 export function extensionDer({ oid: id, critical, value }: Extension): Asn1 {
   return sequence(oid(id), ...(critical ? [yes()] : []), octets(toDer(value)))
 }
-

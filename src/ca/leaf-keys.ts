@@ -1,8 +1,8 @@
 /**
  * The two keys that all leaves share, one of each kind.
  *
- * A key for each host would cost 22 us (P-256) or 26-31 ms (RSA-2048) a leaf and protect nothing: whoever
- * reads this process' memory has them all. They are made at start and never written.
+ * A key for each host would cost 22 us (P-256) or 26-31 ms (RSA-2048) a leaf and protect nothing:
+ * whoever reads this process' memory has them all. They are made at start and never written.
  */
 import { createPublicKey, generateKeyPair, type KeyObject } from "node:crypto"
 import { promisify } from "node:util"
@@ -12,7 +12,7 @@ export type LeafKind = "ec" | "rsa"
 
 export interface LeafKey {
   kind: LeafKind
-  publicKey: KeyObject
+  privateKey: KeyObject
   /** PKCS#8; SecureContexts take nothing else than PEM. */
   keyPem: string
   spkiDer: Buffer
@@ -33,11 +33,10 @@ export async function createLeafKeys(): Promise<LeafKeys> {
 }
 
 function leafKey(kind: LeafKind, privateKey: KeyObject): LeafKey {
-  const publicKey = createPublicKey(privateKey)
-  const spkiDer = publicKey.export({ type: "spki", format: "der" })
+  const spkiDer = createPublicKey(privateKey).export({ type: "spki", format: "der" })
   return Object.freeze({
     kind,
-    publicKey,
+    privateKey,
     keyPem: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
     spkiDer,
     subjectKeyId: keyIdentifier(spkiDer),

@@ -21,7 +21,10 @@ const hostName = /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/
  */
 export function readLeafName(text: string): LeafName | undefined {
   if (text.length > longestName + 2) return undefined
-  const plain = text.toLowerCase().replace(/^\[|\]$|%.*$|\.$/g, "")
+  const lower = text.toLowerCase()
+  const plain = lower.includes(":")
+    ? lower.replace(/^\[(.*)\]$/, "$1").replace(/%.*$/, "")
+    : lower.replace(/\.$/, "")
   if (isIP(plain)) return { type: "ip", text: plain }
   return plain.length <= longestName && hostName.test(plain)
     ? { type: "dns", text: plain }

@@ -74,8 +74,10 @@ export const attemptFacts = {
     delivered: Phase.nullable(),
     finished: Phase.nullable(),
     first_data: Phase.nullable(),
-    closed: Phase,
+    closed: Phase.nullable(),
   }),
+  /** Why the first bytes were no ClientHello (`not-tls`, `sslv2`, `malformed`, `too-large`). */
+  hello_fault: z.string().nullable(),
   /** Alert description (RFC 8446 section 6); unknown numbers keep their number. */
   alert: z.int().min(0).max(255).nullable(),
   alert_level: z.enum(["warning", "fatal"]).nullable(),
@@ -83,11 +85,14 @@ export const attemptFacts = {
   alert_after_finished: z.boolean().nullable(),
   /** Who sent close_notify first, where it could be seen. */
   close_notify_from: z.enum(["client", "sensor"]).nullable(),
-  /** How the client's connection ended and by whose act. */
+  /** How the client's connection ended and by whose act; `none` and null: it was still open when
+   * the record was written, some seconds after the acceptance. */
   end: z.enum(["fin", "rst", "timeout", "none"]),
-  ended_by: Party,
+  ended_by: Party.nullable(),
   /** Decrypted bytes from the client, and bytes of the origin delivered to it. */
   client_app_bytes: z.int(),
+  /** How often the client spoke after the origin had: 1 is one request, or one burst of them. */
+  client_turns: z.int(),
   delivered_app_bytes: z.int(),
   /** On h2: whether a HEADERS frame came from the client (RFC 9113 section 6.2). */
   h2_headers: z.boolean().nullable(),

@@ -1,0 +1,212 @@
+/**
+ * What follows an answered ClientHello: the upstream leg, the bytes in between, the record at the end.
+ *
+ * Owned state: one inspected connection. Until this connection's own leg is verified no byte of the
+ * client is passed on and none of the origin comes back; at most one chunk of the client waits.
+ */
+import type { TLSSocket } from "node:tls"
+import { H2Request } from "../observe/h2-request.ts"
+import type { AttemptFacts, Upstream } from "../record/attempt.ts"
+import type { ClientConnection } from "./client-connection.ts"
+import { dialOrigin, type OriginLeg, type OriginTarget } from "./dial-origin.ts"
+import type { OriginFacts } from "./origin-memory.ts"
+import { pump } from "./pump.ts"
+import type { SensorDeps } from "./sensor-deps.ts"
+import { tlsFault } from "./tls-error.ts"
+
+/** Protocols in which the client speaks first. Until it does the origin is not troubled, and what
+ * it says unasked (SETTINGS on h2) is not delivered: silence stays silence. */
+const clientSpeaksFirst: ReadonlySet<string | null> = new Set(["h2", "http/1.1"])
+const certificateRequired = 116
+
+export interface RelayParts {
+  connection: ClientConnection
+  client: TLSSocket
+  target: OriginTarget
+  facts: OriginFacts
+  /** Of a first contact; null where the client was answered on remembered facts. */
+  leg: OriginLeg | null
+  /** The remembered facts no longer hold. */
+  forget: () => void
+}
+
+type End = AttemptFacts["end"]
+type EndedBy = AttemptFacts["ended_by"]
+
+export class Relay {
+  readonly #parts: RelayParts
+  readonly #deps: SensorDeps
+  readonly #h2: H2Request | null
+  #leg: OriginLeg | null
+  #cancelDial: (() => void) | null = null
+  #waiting: Buffer | null = null
+  #relaying = false
+  #lastFrom: "client" | "origin" | null = null
+  #end: { how: End; by: EndedBy } | null = null
+  #recordTimer: NodeJS.Timeout | null = null
+
+  constructor(parts: RelayParts, deps: SensorDeps) {
+    this.#parts = parts
+    this.#deps = deps
+    this.#leg = parts.leg
+    this.#h2 = parts.facts.upstream.alpn === "h2" ? new H2Request() : null
+    if (this.#h2) parts.connection.h2Headers = false
+    parts.client.on("close", () => this.#closed())
+  }
+
+  /** The client's Finished is in. */
+  finished(): void {
+    const { client, facts } = this.#parts
+    client.setTimeout(this.#deps.limits["idle-time"], () => this.#stop("timeout"))
+    client.once("data", (chunk: Buffer) => {
+      if (this.#relaying) return
+      client.pause()
+      this.#fromClient(chunk)
+      this.#waiting = chunk
+      this.#open()
+    })
+    client.resume()
+    if (!clientSpeaksFirst.has(facts.upstream.alpn)) this.#open()
+  }
+
+  /** The client ended, broke off or was given up, in the handshake or after it. */
+  gone(how: End, by: EndedBy): void {
+    this.#end ??= { how, by }
+    const { client } = this.#parts
+    if (this.#relaying && how === "fin") return
+    this.#record()
+    this.#drop()
+    if (how === "fin") client.end()
+    else client.destroy()
+  }
+
+  #open(): void {
+    if (this.#leg) return this.#start(this.#leg)
+    if (this.#cancelDial || this.#end) return
+    const { target, facts } = this.#parts
+    const { trust, limits } = this.#deps
+    const { cancel } = dialOrigin(target, trust, limits["upstream-time"], false, (answered) => {
+      if (!answered.ok) return this.#fail(answered.upstream)
+      const { leg } = answered
+      const changed =
+        leg.upstream.leaf !== facts.upstream.leaf
+          ? "certificate"
+          : leg.upstream.alpn !== facts.upstream.alpn
+            ? "alpn"
+            : null
+      if (!changed) return this.#start(leg)
+      leg.socket.destroy()
+      this.#fail({ ...leg.upstream, status: "changed", reason: changed })
+    })
+    this.#cancelDial = cancel
+  }
+
+  #fail(upstream: Upstream): void {
+    this.#parts.connection.upstream = upstream
+    this.#parts.forget()
+    this.#stop("none")
+  }
+
+  #start(leg: OriginLeg): void {
+    const { connection, client, facts } = this.#parts
+    const origin = leg.socket
+    this.#leg = leg
+    this.#relaying = true
+    connection.destinationIp = leg.address
+    connection.upstream = { ...facts.upstream, status: "verified", leaf: leg.upstream.leaf }
+    if (origin.destroyed) return this.#stop("none", "origin")
+    if (this.#waiting) this.#toOrigin(this.#waiting)
+    this.#waiting = null
+    pump(client, origin, (chunk) => this.#fromClient(chunk))
+    pump(origin, client, (chunk) => this.#fromOrigin(chunk))
+    origin.on("end", () => {
+      this.#missedCertificate()
+      this.#end ??= { how: "fin", by: "origin" }
+    })
+    origin.on("error", (error) => {
+      const fault = tlsFault(error)
+      this.#missedCertificate(fault.kind === "alert" && fault.alert === certificateRequired)
+      this.#stop("rst", "origin")
+    })
+    origin.on("close", () => {
+      if (!origin.readableEnded) this.#stop("rst", "origin")
+    })
+    client.resume()
+    origin.resume()
+  }
+
+  #toOrigin(chunk: Buffer): void {
+    this.#leg?.socket.write(chunk)
+  }
+
+  #fromClient(chunk: Buffer): void {
+    const { connection } = this.#parts
+    connection.reach("first_data")
+    connection.clientAppBytes += chunk.length
+    if (this.#lastFrom !== "client") connection.clientTurns++
+    this.#lastFrom = "client"
+    if (this.#h2 && !this.#h2.seen) {
+      this.#h2.client(chunk)
+      connection.h2Headers = this.#h2.seen
+    }
+    if (!this.#h2 || this.#h2.seen) this.#recordSoon()
+  }
+
+  #fromOrigin(chunk: Buffer): void {
+    this.#parts.connection.deliveredAppBytes += chunk.length
+    this.#lastFrom = "origin"
+  }
+
+  /** An accepted connection may live for hours: its acceptance is told within seconds. */
+  #recordSoon(): void {
+    this.#recordTimer ??= setTimeout(
+      () => this.#write("none", null),
+      this.#deps.limits["record-after"],
+    )
+  }
+
+  /** An origin that asked for a certificate and ends without an answer did not want us without. */
+  #missedCertificate(demanded = false): void {
+    const { connection, forget } = this.#parts
+    const asked = connection.upstream.client_certificate === "requested"
+    if (!demanded && !(asked && connection.deliveredAppBytes === 0)) return
+    forget()
+    connection.upstream = {
+      ...connection.upstream,
+      status: "wants-client-certificate",
+      reason: demanded ? `alert ${certificateRequired}` : "closed without an answer",
+      client_certificate: "required",
+    }
+  }
+
+  /** Ends the client's connection from our side: never with a clean TLS close. */
+  #stop(how: End, by: EndedBy = "sensor"): void {
+    this.#end ??= { how, by }
+    this.#record()
+    this.#drop()
+    this.#parts.client.destroy()
+  }
+
+  #drop(): void {
+    this.#cancelDial?.()
+    this.#leg?.socket.destroy()
+  }
+
+  #closed(): void {
+    this.#record()
+    const origin = this.#leg?.socket
+    if (!origin) this.#cancelDial?.()
+    else if (!origin.destroyed) origin.destroySoon()
+  }
+
+  #record(): void {
+    const { how, by } = this.#end ?? { how: "none", by: "sensor" }
+    this.#write(how, by)
+  }
+
+  #write(how: End, by: EndedBy): void {
+    if (this.#recordTimer) clearTimeout(this.#recordTimer)
+    const attempt = this.#parts.connection.record(this.#deps.sensor, how, by)
+    if (attempt) this.#deps.onAttempt(attempt)
+  }
+}

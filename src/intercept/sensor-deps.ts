@@ -1,0 +1,63 @@
+/** What the data path is given: everything it needs of the rest, by hand, as one object. */
+import type { InspectionCa } from "../ca/inspection-ca.ts"
+import type { LeafStore } from "../ca/leaf-store.ts"
+import type { FastWindow } from "../observe/outcome.ts"
+import type { Guard } from "../policy/guard.ts"
+import type { Policy } from "../policy/prepare.ts"
+import type { TrialUse } from "../policy/trial-use.ts"
+import type { Attempt } from "../record/attempt.ts"
+import type { Flow } from "../record/flow.ts"
+import type { Limits } from "./limits.ts"
+import type { OriginMemory } from "./origin-memory.ts"
+import type { OriginTrust } from "./origin-trust.ts"
+import type { Resolver } from "./resolver.ts"
+
+/** What is the same in every record of this sensor process. */
+export interface SensorFacts {
+  common: { tenant: string; site: string; sensor_id: string; v: 1 }
+  issuingCa: string
+  /** Identifier of the configuration that evidence depends on. */
+  sensorConfig: string
+  fastWindow: FastWindow
+  newId: (now: number) => string
+}
+
+/** A use of a register entry: told when a splice begins and when it ends. */
+export interface RegisterHit {
+  entry_id: string
+  at_ms: number
+  event: "open" | "close"
+  connection_id: string
+  bytes: number
+}
+
+/** Log events of the data path: a name in kebab-case and fields of records. */
+export type Log = (
+  level: "debug" | "info" | "warn" | "error",
+  event: string,
+  fields: Record<string, unknown>,
+) => void
+
+export interface SensorDeps {
+  sensor: SensorFacts
+  ca: InspectionCa
+  leaves: LeafStore
+  origins: OriginMemory
+  trust: OriginTrust
+  resolver: Resolver
+  guard: Guard
+  clientAllowed: (address: string) => boolean
+  limits: Limits
+  /** What is done with bytes in a tunnel that are no TLS: passed on, or refused. */
+  notTls: "splice" | "block"
+  /** Policy as it stands now; a changed register gives another object. */
+  policy: () => Policy
+  /** What this worker let through under each trial. */
+  trials: TrialUse
+  /** Wall clock in epoch milliseconds. */
+  clock: () => number
+  onAttempt: (attempt: Attempt) => void
+  onFlow: (flow: Flow) => void
+  onHit: (hit: RegisterHit) => void
+  log: Log
+}

@@ -1,0 +1,192 @@
+/**
+ * Passes a connection on unread and judges whether it was used. Bytes are looked at (five-byte record
+ * headers) until the verdict is in; from then on they are only moved.
+ */
+import { connect, type Socket } from "node:net"
+import { type OpaqueEnd, OpaqueSession } from "../observe/opaque-session.ts"
+import type { Decision } from "../policy/decide.ts"
+import { type ClientConnection, connectionFacts } from "./client-connection.ts"
+import { dialOptions } from "./dial.ts"
+import { pump } from "./pump.ts"
+import type { SensorDeps } from "./sensor-deps.ts"
+import { errorCode } from "./tls-error.ts"
+
+const versionNames = new Map([
+  [0x0303, "TLSv1.2"],
+  [0x0304, "TLSv1.3"],
+])
+
+/** `dial`: the addresses allowed, best first. `hello`: the bytes that were read and put back. */
+export function splice(
+  connection: ClientConnection,
+  decision: Decision,
+  dial: readonly string[],
+  deps: SensorDeps,
+): void {
+  const client = connection.arrival.raw
+  const origin = connect({
+    ...dialOptions(dial, connection.arrival.destinationPort),
+    noDelay: true,
+    allowHalfOpen: true,
+  })
+  const session = new OpaqueSession()
+  const flow = new FlowRecord(connection, decision, deps)
+  const entry = decision.register_entry
+  let ended: Ended | null = null
+  let connected = false
+
+  function over(by: Ended["by"], how: OpaqueEnd["how"]): void {
+    ended ??= { by, how }
+  }
+  function cut(how: OpaqueEnd["how"]): void {
+    over("sensor", how)
+    client.destroy()
+    origin.destroy()
+  }
+  function passed(chunk: Buffer): void {
+    if (entry && !deps.trials.passed(entry, chunk.length, deps.policy().control)) cut("fin")
+  }
+
+  const timers: NodeJS.Timeout[] = [
+    setTimeout(() => {
+      if (!connected) cut("timeout")
+    }, deps.limits["upstream-time"]),
+  ]
+  if (decision.splice_until !== null)
+    timers.push(setTimeout(() => cut("timeout"), decision.splice_until - deps.clock()))
+  const settled = () => {
+    if (session.settled) timers.push(setTimeout(() => flow.write(session, null), recordAfter))
+  }
+  const recordAfter = deps.limits["record-after"]
+
+  origin.once("connect", () => {
+    connected = true
+    connection.destinationIp = origin.remoteAddress ?? connection.destinationIp
+  })
+  client.setTimeout(deps.limits["idle-time"], () => cut("timeout"))
+  pump(client, origin, (chunk) => {
+    if (!session.settled) {
+      session.client(chunk)
+      settled()
+    }
+    passed(chunk)
+  })
+  pump(origin, client, (chunk) => {
+    if (!session.settled) {
+      session.server(chunk)
+      settled()
+    }
+    passed(chunk)
+  })
+  client.on("end", () => over("client", "fin"))
+  origin.on("end", () => over("origin", "fin"))
+  client.on("error", () => over("client", "rst"))
+  origin.on("error", (error) => {
+    over("origin", connected ? "rst" : "unknown")
+    flow.unreachable = connected ? null : errorCode(error)
+  })
+  client.on("close", () => (origin.writableEnded ? origin.resume() : origin.destroy()))
+  origin.on("close", () => {
+    if (!client.writableEnded) client.destroySoon()
+  })
+  whenBothClosed(client, origin, () => {
+    for (const timer of timers) clearTimeout(timer)
+    flow.write(session, ended ?? { by: "unknown", how: "unknown" })
+    flow.close(client.bytesRead + origin.bytesRead)
+  })
+  flow.open()
+}
+
+interface Ended {
+  by: OpaqueEnd["by"]
+  how: OpaqueEnd["how"]
+}
+
+function whenBothClosed(one: Socket, other: Socket, then: () => void): void {
+  let open = [one, other].filter((socket) => !socket.closed).length
+  const closed = () => {
+    open--
+    if (open === 0) then()
+  }
+  if (open === 0) return then()
+  for (const socket of [one, other]) if (!socket.closed) socket.once("close", closed)
+}
+
+/** Writes the flow once, and the use of the register entry at its begin and end. */
+class FlowRecord {
+  /** Why the origin could not be reached; null once it was. */
+  unreachable: string | null = null
+  readonly #connection: ClientConnection
+  readonly #decision: Decision
+  readonly #deps: SensorDeps
+  readonly #id: string
+  readonly #began = performance.now()
+  #written = false
+
+  constructor(connection: ClientConnection, decision: Decision, deps: SensorDeps) {
+    this.#connection = connection
+    this.#decision = decision
+    this.#deps = deps
+    this.#id = deps.sensor.newId(connection.acceptedMs)
+  }
+
+  open(): void {
+    this.#hit("open", 0)
+  }
+
+  close(bytes: number): void {
+    this.#hit("close", bytes)
+  }
+
+  #hit(event: "open" | "close", bytes: number): void {
+    const entry_id = this.#decision.register_entry
+    if (entry_id === null) return
+    const now = this.#deps.clock()
+    if (event === "open") this.#deps.trials.opened(entry_id, now)
+    this.#deps.onHit({ entry_id, at_ms: now, event, connection_id: this.#id, bytes })
+  }
+
+  /** `ended` null: the session goes on, its use is proved. */
+  write(session: OpaqueSession, ended: Ended | null): void {
+    if (this.#written) return
+    this.#written = true
+    const { arrival, hello, destinationIp, nameAgrees, acceptedMs, bytesIn, bytesOut } =
+      this.#connection
+    const { sensor } = this.#deps
+    const verdict = session.verdict(ended ?? { by: "unknown", how: "unknown" })
+    const cause = this.#decision.splice_cause
+    this.#deps.onFlow({
+      ...sensor.common,
+      id: this.#id,
+      observed_at: new Date(acceptedMs).toISOString(),
+      decision: "splice",
+      rule: this.#decision.rule,
+      splice_cause: cause,
+      issuing_ca: sensor.issuingCa,
+      sensor_config: sensor.sensorConfig,
+      ...connectionFacts(arrival, hello),
+      destination_ip: destinationIp,
+      name_agrees: nameAgrees,
+      source: "sensor",
+      // All other splices are our own decision and prove nothing.
+      control: cause === "trial",
+      register_entry: this.#decision.register_entry,
+      network: "tcp",
+      verdict: verdict.verdict,
+      reason: this.unreachable ?? verdict.reason,
+      strong: verdict.strong,
+      estimated: verdict.estimated,
+      tls_version: verdict.tlsVersion === null ? null : tlsVersionName(verdict.tlsVersion),
+      cipher: verdict.cipherSuite === null ? null : `0x${verdict.cipherSuite.toString(16)}`,
+      client_bytes: bytesIn,
+      server_bytes: bytesOut,
+      duration_ms: Math.round(performance.now() - this.#began),
+      end: ended === null || ended.how === "unknown" ? "none" : ended.how,
+      ended_by: ended === null || ended.by === "unknown" ? null : ended.by,
+    })
+  }
+}
+
+function tlsVersionName(version: number): string {
+  return versionNames.get(version) ?? `0x${version.toString(16)}`
+}

@@ -1,0 +1,100 @@
+/**
+ * What the kernel knows of a client's TCP connection (Linux TCP_INFO, tcp(7)), through koffi.
+ *
+ * Asked only where the answer decides: when a client went away before its Finished. Elsewhere than on
+ * Linux there is no answer, and a flight that was written counts as delivered.
+ */
+import { createRequire } from "node:module"
+import type { Socket } from "node:net"
+
+export interface TcpInfo {
+  /** Whose end has come: the peer's FIN (CLOSE_WAIT), or a reset (CLOSE). */
+  state: "open" | "closed-by-peer" | "reset"
+  /** Ciphertext bytes of ours that the peer acknowledged. */
+  bytesAcked: number
+  /** The smallest round-trip time seen, in milliseconds; null while none is known. */
+  rttMs: number | null
+  retransmits: number
+}
+
+interface Kernel {
+  getsockopt(fd: number, level: number, name: number, value: Buffer, length: Uint32Array): number
+  dup(fd: number): number
+  close(fd: number): number
+}
+
+const ipprotoTcp = 6
+const tcpInfo = 11
+/** Offsets in struct tcp_info (linux/tcp.h), which only ever grows at its end. */
+const offset = { totalRetrans: 100, bytesAcked: 120, minRtt: 148 }
+const neverMeasured = 0xffffffff
+/** include/net/tcp_states.h. */
+const tcpClose = 7
+const tcpCloseWait = 8
+
+const kernel = loadKernel()
+/** One buffer for all calls: they are synchronous. */
+const answer = Buffer.alloc(256)
+const length = new Uint32Array(1)
+
+function loadKernel(): Kernel | null {
+  if (process.platform !== "linux") return null
+  try {
+    const koffi = createRequire(import.meta.url)("koffi")
+    const libc = koffi.load("libc.so.6")
+    return {
+      getsockopt: libc.func("int getsockopt(int, int, int, _Out_ uint8_t *, _Inout_ uint32_t *)"),
+      dup: libc.func("int dup(int)"),
+      close: libc.func("int close(int)"),
+    }
+  } catch {
+    return null
+  }
+}
+
+/** File descriptor of a socket's handle; undefined once it is closed. */
+export function descriptor(socket: Socket): number | undefined {
+  const handle: unknown = Reflect.get(socket, "_handle")
+  if (typeof handle !== "object" || handle === null) return undefined
+  const fd: unknown = Reflect.get(handle, "fd")
+  return typeof fd === "number" && fd >= 0 ? fd : undefined
+}
+
+export function readTcpInfo(fd: number): TcpInfo | null {
+  if (!kernel) return null
+  length[0] = answer.length
+  if (kernel.getsockopt(fd, ipprotoTcp, tcpInfo, answer, length) !== 0) return null
+  const size = length[0] ?? 0
+  if (size < offset.bytesAcked + 8) return null
+  const minRtt = size >= offset.minRtt + 4 ? answer.readUInt32LE(offset.minRtt) : neverMeasured
+  const state = answer[0]
+  return {
+    state: state === tcpClose ? "reset" : state === tcpCloseWait ? "closed-by-peer" : "open",
+    bytesAcked: Number(answer.readBigUInt64LE(offset.bytesAcked)),
+    rttMs: minRtt === neverMeasured ? null : minRtt / 1000,
+    retransmits: answer.readUInt32LE(offset.totalRetrans),
+  }
+}
+
+/**
+ * A second descriptor of the same connection. At a reset Node closes its own before the error is
+ * told; this one still answers. It must be closed soon: while it is open, no FIN leaves.
+ */
+export class HeldDescriptor {
+  #fd: number
+
+  constructor(socket: Socket) {
+    const fd = kernel ? descriptor(socket) : undefined
+    this.#fd = kernel && fd !== undefined ? kernel.dup(fd) : -1
+  }
+
+  read(): TcpInfo | null {
+    return this.#fd < 0 ? null : readTcpInfo(this.#fd)
+  }
+
+  /** May be called again. */
+  release(): void {
+    if (this.#fd >= 0) kernel?.close(this.#fd)
+    this.#fd = -1
+  }
+}
