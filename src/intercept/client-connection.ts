@@ -38,7 +38,7 @@ export interface Arrival {
 export type PhaseName = keyof AttemptFacts["phases"]
 
 /** What the facts of a connection say that is common to attempts and flows. */
-export function connectionFacts(arrival: Arrival, hello: ClientHello | null) {
+function connectionFacts(arrival: Arrival, hello: ClientHello | null) {
   return {
     client_ip: arrival.clientIp,
     client_port: arrival.clientPort,
@@ -59,7 +59,8 @@ export function connectionFacts(arrival: Arrival, hello: ClientHello | null) {
 export class ClientConnection {
   readonly arrival: Arrival
   readonly acceptedMs: number
-  hello: ClientHello | null = null
+  #hello: ClientHello | null = null
+  #facts: ReturnType<typeof connectionFacts> | null = null
   helloFault: string | null = null
   destinationIp: string | null
   nameAgrees: boolean | null = null
@@ -101,6 +102,21 @@ export class ClientConnection {
     this.arrival = arrival
     this.acceptedMs = acceptedMs
     this.destinationIp = arrival.destinationIp
+  }
+
+  get hello(): ClientHello | null {
+    return this.#hello
+  }
+
+  set hello(hello: ClientHello) {
+    this.#hello = hello
+    this.#facts = null
+  }
+
+  /** Who came and asked for what; fingerprints cost 20 microseconds, so they are made once. */
+  get facts(): ReturnType<typeof connectionFacts> {
+    this.#facts ??= connectionFacts(this.arrival, this.#hello)
+    return this.#facts
   }
 
   /** Bytes count from here on: what went before (CONNECT and its answer) is not TLS. */
@@ -148,11 +164,11 @@ export class ClientConnection {
     if (this.#recorded) return null
     this.#recorded = true
     if (end !== "none" || endedBy !== null) this.reach("closed")
-    const facts = this.#facts(sensor, end, endedBy)
+    const facts = this.#attemptFacts(sensor, end, endedBy)
     return { ...facts, ...outcomeOf(facts, sensor.fastWindow), token: attemptToken(facts) }
   }
 
-  #facts(
+  #attemptFacts(
     sensor: SensorFacts,
     end: AttemptFacts["end"],
     endedBy: AttemptFacts["ended_by"],
@@ -166,7 +182,7 @@ export class ClientConnection {
       splice_cause: this.spliceCause,
       issuing_ca: sensor.issuingCa,
       sensor_config: sensor.sensorConfig,
-      ...connectionFacts(this.arrival, this.hello),
+      ...this.facts,
       destination_ip: this.destinationIp,
       name_agrees: this.nameAgrees,
       ...this.tls,

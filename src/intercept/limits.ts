@@ -18,5 +18,7 @@ export const Limits = z.strictObject({
   "idle-time": Duration.prefault("15m"),
   /** An accepted attempt is recorded when it closes, and at the latest so long after acceptance. */
   "record-after": Duration.prefault("5s"),
+  /** At the end of the sensor: how long open connections may go on. */
+  "drain-time": Duration.prefault("5s"),
 })
 export type Limits = z.infer<typeof Limits>

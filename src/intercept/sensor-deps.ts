@@ -27,6 +27,7 @@ export interface RegisterHit {
   entry_id: string
   at_ms: number
   event: "open" | "close"
+  sensor_id: string
   connection_id: string
   bytes: number
 }

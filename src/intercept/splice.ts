@@ -5,7 +5,7 @@
 import { connect, type Socket } from "node:net"
 import { type OpaqueEnd, OpaqueSession } from "../observe/opaque-session.ts"
 import type { Decision } from "../policy/decide.ts"
-import { type ClientConnection, connectionFacts } from "./client-connection.ts"
+import type { ClientConnection } from "./client-connection.ts"
 import { dialOptions } from "./dial.ts"
 import { pump } from "./pump.ts"
 import type { SensorDeps } from "./sensor-deps.ts"
@@ -141,17 +141,17 @@ class FlowRecord {
   #hit(event: "open" | "close", bytes: number): void {
     const entry_id = this.#decision.register_entry
     if (entry_id === null) return
-    const now = this.#deps.clock()
-    if (event === "open") this.#deps.trials.opened(entry_id, now)
-    this.#deps.onHit({ entry_id, at_ms: now, event, connection_id: this.#id, bytes })
+    const at_ms = this.#deps.clock()
+    if (event === "open") this.#deps.trials.opened(entry_id, at_ms)
+    const { sensor_id } = this.#deps.sensor.common
+    this.#deps.onHit({ entry_id, at_ms, event, sensor_id, connection_id: this.#id, bytes })
   }
 
   /** `ended` null: the session goes on, its use is proved. */
   write(session: OpaqueSession, ended: Ended | null): void {
     if (this.#written) return
     this.#written = true
-    const { arrival, hello, destinationIp, nameAgrees, acceptedMs, bytesIn, bytesOut } =
-      this.#connection
+    const { facts, destinationIp, nameAgrees, acceptedMs, bytesIn, bytesOut } = this.#connection
     const { sensor } = this.#deps
     const verdict = session.verdict(ended ?? { by: "unknown", how: "unknown" })
     const cause = this.#decision.splice_cause
@@ -164,7 +164,7 @@ class FlowRecord {
       splice_cause: cause,
       issuing_ca: sensor.issuingCa,
       sensor_config: sensor.sensorConfig,
-      ...connectionFacts(arrival, hello),
+      ...facts,
       destination_ip: destinationIp,
       name_agrees: nameAgrees,
       source: "sensor",

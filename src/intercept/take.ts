@@ -2,7 +2,7 @@
 import { agree } from "../policy/agree.ts"
 import { type Decision, decide, nameDisagrees } from "../policy/decide.ts"
 import type { AttemptFacts } from "../record/attempt.ts"
-import { type Arrival, ClientConnection, connectionFacts } from "./client-connection.ts"
+import { type Arrival, ClientConnection } from "./client-connection.ts"
 import { notContacted } from "./dial-origin.ts"
 import { findAddresses } from "./find-addresses.ts"
 import { inspect } from "./inspect.ts"
@@ -44,7 +44,7 @@ function decideAndAct(connection: ClientConnection, deps: SensorDeps): void {
   const { arrival, hello } = connection
   const decision = decide(
     {
-      ...connectionFacts(arrival, hello),
+      ...connection.facts,
       device_id: null,
       device_groups: [],
       listener: arrival.listener,

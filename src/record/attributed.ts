@@ -42,14 +42,17 @@ export interface DeviceEvidence {
   app_events: AppEvent[]
 }
 
+/** What is known under a key; a Map is one. */
+export type LookUp<Value> = Pick<ReadonlyMap<string, Value>, "get">
+
 /** What else a judgement needs: the operator's declarations, and what other devices showed. */
 export interface JudgementContext {
   apps: App[]
   register: RegisterEntry[]
   /** Acceptances on other devices: `app_id|app_version|destination` -> ids of attempts. */
-  accepted_elsewhere: ReadonlyMap<string, string[]>
+  accepted_elsewhere: LookUp<string[]>
   /** Destinations seen from so many other devices by the app: `app_id|destination` -> devices. */
-  baseline: ReadonlyMap<string, number>
+  baseline: LookUp<number>
   /** True from a change of CA, leaf profile or configuration on which refusals rose across devices
    * and destinations: nothing is accused, the operator is paged. */
   sensor_fault: boolean

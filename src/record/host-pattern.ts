@@ -72,8 +72,18 @@ export function canonicalHost(host: string): string | null {
  * Only four decimal parts count as IPv4: 127.1 or 0x7f000001 are names to us, as to TLS. */
 function readAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | null {
   const bare = text.startsWith("[") && text.endsWith("]") ? text.slice(1, -1) : text
-  if (bare.includes(":")) return ipaddr.IPv6.isValid(bare) ? ipaddr.process(bare) : null
+  if (bare.includes(":")) {
+    const plain = withoutDots(bare)
+    return ipaddr.IPv6.isValid(plain) ? ipaddr.process(plain) : null
+  }
   return ipaddr.IPv4.isValidFourPartDecimal(bare) ? ipaddr.IPv4.parse(bare) : null
+}
+
+/** ipaddr.js takes ::192.0.2.1 (IPv4-compatible, RFC 4291 section 2.5.5.1) for the IPv4-mapped
+ * form, so a dotted tail is turned into groups before it sees it. */
+function withoutDots(ipv6: string): string {
+  const url = `http://[${ipv6}]`
+  return ipv6.includes(".") && URL.canParse(url) ? new URL(url).hostname.slice(1, -1) : ipv6
 }
 
 function readNetwork(text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] | null {

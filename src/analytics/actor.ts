@@ -1,0 +1,204 @@
+/**
+ * Whose evidence it is. The actor is the app (with version and profile) where it was observed, else
+ * the stack, apart for each program that its CONNECT User-Agent names.
+ *
+ * In: sightings of one device. Out: groups by (actor, destination). It must not know outcomes.
+ */
+import type { Attempt } from "../record/attempt.ts"
+import type { Profile } from "../record/common.ts"
+import type { Flow } from "../record/flow.ts"
+import { byTime } from "./bucket.ts"
+import type { Sighting, Sightings } from "./sighting.ts"
+
+export interface Actor {
+  kind: "app" | "stack"
+  profile: Profile
+  app_id: string | null
+  app_version: string | null
+  stack: string | null
+  program: string | null
+}
+
+/** All sightings of one actor at one destination. */
+export interface KeyGroup {
+  actor: Actor
+  destination: string
+  registrable: string
+  hasDomain: boolean
+  attempts: Sighting<Attempt>[]
+  flows: Sighting<Flow>[]
+  /** Ids that were not observed of the app, but can be nobody else's that was seen here. */
+  adopted: Set<string>
+  stacks: Set<string>
+  programs: Set<string>
+  /** Apps named by the sightings, observed or inferred. */
+  apps: Set<string>
+}
+
+/** One string for an actor: what a finding's id is made of. */
+export function actorKey(actor: Actor): string {
+  return actor.kind === "app"
+    ? `app|${actor.profile}|${actor.app_id}|${actor.app_version ?? ""}`
+    : `stack|${actor.profile}|${actor.stack ?? ""}|${actor.program ?? ""}`
+}
+
+/** The groups of each destination. */
+export function groupByKey({ attempts, flows }: Sightings): KeyGroup[][] {
+  const versions = onlyVersions([...attempts, ...flows])
+  const places = new Map<string, Sighting[]>()
+  for (const sighting of [...attempts, ...flows].sort(byTime)) {
+    const place = places.get(sighting.destination)
+    if (place) place.push(sighting)
+    else places.set(sighting.destination, [sighting])
+  }
+  return [...places.values()].map((place) => groupPlace(place, versions))
+}
+
+/**
+ * Observed sightings first. What names no app is adopted where exactly one app was observed with its
+ * stack at this destination: EDR loses events, and an acceptance that may be the app's own must stand
+ * against it. Sessions around the proxy may come from another stack (QUIC), so they are adopted
+ * where exactly one actor was seen at the destination at all.
+ */
+function groupPlace(place: readonly Sighting[], versions: Map<string, string>): KeyGroup[] {
+  const groups = new Map<string, KeyGroup>()
+  const join = (sighting: Sighting, actor: Actor): void => {
+    const key = actorKey(actor)
+    const group = groups.get(key) ?? emptyGroup(sighting, actor)
+    groups.set(key, group)
+    take(group, sighting)
+  }
+  const unknown: Sighting[] = []
+  for (const sighting of place) {
+    if (isObserved(sighting)) join(sighting, appActor(sighting, versions))
+    else unknown.push(sighting)
+  }
+  const apps = [...groups.values()]
+  const around: Sighting[] = []
+  for (const sighting of unknown) {
+    if (isAround(sighting)) {
+      around.push(sighting)
+      continue
+    }
+    const owner = onlyOne(apps, (group) => mayBeOf(group, sighting))
+    if (owner) adopt(owner, sighting)
+    else join(sighting, stackActor(sighting))
+  }
+  const actors = [...groups.values()]
+  for (const sighting of around) {
+    const owner = onlyOne(actors, (group) => mayBeApp(group, sighting))
+    if (owner) adopt(owner, sighting)
+    else join(sighting, stackActor(sighting))
+  }
+  return [...groups.values()]
+}
+
+/** Whether a sighting that names no observed app may be this actor's: same stack, no other program,
+ * no other app inferred. */
+export function mayBeOf(group: KeyGroup, sighting: Sighting): boolean {
+  const { stack } = sighting.fact
+  if (stack === null || !group.stacks.has(stack)) return false
+  const otherProgram =
+    sighting.program !== null && group.programs.size > 0 && !group.programs.has(sighting.program)
+  return !otherProgram && mayBeApp(group, sighting)
+}
+
+function mayBeApp(group: KeyGroup, sighting: Sighting): boolean {
+  return (
+    sighting.who.app_id === null || group.apps.size === 0 || group.apps.has(sighting.who.app_id)
+  )
+}
+
+export function isObserved(sighting: Sighting): boolean {
+  return sighting.who.app === "observed" && sighting.who.app_id !== null
+}
+
+/** Seen around the sensor: its stack need not be the one that we inspect. */
+function isAround(sighting: Sighting): boolean {
+  return "source" in sighting.fact && sighting.fact.source !== "sensor"
+}
+
+function appActor({ who }: Sighting, versions: Map<string, string>): Actor {
+  const version = who.app_version ?? versions.get(`${who.profile}|${who.app_id}`) ?? null
+  return {
+    kind: "app",
+    profile: who.profile,
+    app_id: who.app_id,
+    app_version: version,
+    stack: null,
+    program: null,
+  }
+}
+
+function stackActor({ who, fact, program }: Sighting): Actor {
+  return {
+    kind: "stack",
+    profile: who.profile,
+    app_id: null,
+    app_version: null,
+    stack: fact.stack,
+    program,
+  }
+}
+
+/** The version of apps of which one version only is known: sightings without a version are of it. */
+function onlyVersions(all: readonly Sighting[]): Map<string, string> {
+  const seen = new Map<string, Set<string>>()
+  for (const { who } of all) {
+    if (who.app_id === null || who.app_version === null || who.app !== "observed") continue
+    const key = `${who.profile}|${who.app_id}`
+    seen.set(key, (seen.get(key) ?? new Set()).add(who.app_version))
+  }
+  const only = new Map<string, string>()
+  for (const [key, versions] of seen) {
+    const [version, second] = versions
+    if (version !== undefined && second === undefined) only.set(key, version)
+  }
+  return only
+}
+
+function emptyGroup(sighting: Sighting, actor: Actor): KeyGroup {
+  const { destination, registrable, hasDomain } = sighting
+  return {
+    actor,
+    destination,
+    registrable,
+    hasDomain,
+    attempts: [],
+    flows: [],
+    adopted: new Set(),
+    stacks: new Set(),
+    programs: new Set(),
+    apps: new Set(),
+  }
+}
+
+function adopt(group: KeyGroup, sighting: Sighting): void {
+  group.adopted.add(sighting.id)
+  take(group, sighting)
+}
+
+function take(group: KeyGroup, sighting: Sighting): void {
+  if (isFlow(sighting)) group.flows.push(sighting)
+  else group.attempts.push(sighting as Sighting<Attempt>)
+  const { stack } = sighting.fact
+  // A session around the proxy says nothing of the stack that is inspected.
+  if (stack !== null && !isAround(sighting)) group.stacks.add(stack)
+  if (sighting.program !== null) group.programs.add(sighting.program)
+  if (sighting.who.app_id !== null) group.apps.add(sighting.who.app_id)
+}
+
+function isFlow(sighting: Sighting): sighting is Sighting<Flow> {
+  return "verdict" in sighting.fact
+}
+
+/** The only element for which it holds, or null; stops at the second. */
+function onlyOne<Item>(items: readonly Item[], holds: (item: Item) => boolean): Item | null {
+  let found: Item | null = null
+  for (const item of items) {
+    if (!holds(item)) continue
+    if (found !== null) return null
+    found = item
+  }
+  return found
+}

@@ -1,0 +1,63 @@
+/**
+ * Control flows: what the same client does at the same destination without inspection. Only trial
+ * splices and sessions around the proxy count; all other splices are our own decision.
+ */
+import type { Attempt } from "../record/attempt.ts"
+import type { Flow } from "../record/flow.ts"
+import type { Sighting } from "./sighting.ts"
+
+/** Closed unused within so long, a control flow failed: the upper bound of the fast window. A spare
+ * socket lives longer. */
+const UNUSED_FAILURE_MS = 2_000
+
+const HOUR_MS = 3_600_000
+
+export interface ControlEvidence {
+  used: Sighting<Flow>[]
+  strong: Sighting<Flow>[]
+  failed: Sighting<Flow>[]
+  /** Direct tries that something blocked: retries, but no control. */
+  attempted: Sighting<Flow>[]
+  /** Whether a counted refusal began after a used control flow had begun. */
+  refusalAfter: boolean
+  /** Used sessions that were opaque by no decision of ours about this key. */
+  opaque: Sighting<Flow>[]
+  /** The separate hours in which those began. */
+  opaqueHours: number
+}
+
+export function controlEvidence(
+  flows: readonly Sighting<Flow>[],
+  refusals: readonly Sighting<Attempt>[],
+): ControlEvidence {
+  const control = flows.filter(({ fact }) => fact.control && fact.verdict !== "direct-attempted")
+  const used = control.filter(({ fact }) => fact.verdict === "used")
+  const first = Math.min(...used.map((flow) => flow.start))
+  const opaque = flows.filter((flow) => isOpaque(flow) && flow.fact.verdict === "used")
+  return {
+    used,
+    strong: used.filter(({ fact }) => fact.strong),
+    failed: control.filter(hasFailed),
+    attempted: flows.filter(({ fact }) => fact.verdict === "direct-attempted"),
+    refusalAfter: refusals.some((refusal) => refusal.start > first),
+    opaque,
+    opaqueHours: hoursOf(opaque),
+  }
+}
+
+/** Around the proxy (always so for QUIC), or spliced because the origin wants a client certificate:
+ * opaque, but not because we chose so for this client. A trial is opaque by our doing. */
+export function isOpaque({ fact }: Sighting<Flow>): boolean {
+  if (fact.verdict === "direct-attempted") return false
+  return fact.source !== "sensor" || fact.splice_cause === "client-certificate"
+}
+
+/** Separate clock hours in which the flows began. */
+export function hoursOf(flows: readonly Sighting<Flow>[]): number {
+  return new Set(flows.map((flow) => Math.floor(flow.start / HOUR_MS))).size
+}
+
+function hasFailed({ fact }: Sighting<Flow>): boolean {
+  if (fact.verdict === "failed") return true
+  return fact.verdict === "established-unused" && fact.duration_ms <= UNUSED_FAILURE_MS
+}

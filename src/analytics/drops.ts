@@ -1,0 +1,148 @@
+/**
+ * What is dropped before anything is judged: refusals that have an innocent cause. Outcomes that do
+ * not speak of our certificate at all are no refusals in the first place (docs/outcomes.md).
+ */
+import type { Attempt, Outcome } from "../record/attempt.ts"
+import type { Flow } from "../record/flow.ts"
+import type { Interval } from "./bucket.ts"
+import { rank } from "./rank.ts"
+import type { ScopeSettings } from "./settings.ts"
+import type { Sighting, Sightings } from "./sighting.ts"
+
+/** Whether the outcome speaks against our certificate. */
+export function isRefusal(outcome: Outcome): boolean {
+  switch (outcome) {
+    case "refused-alert":
+    case "refused-close":
+    case "refused-reset":
+    case "refused-after-handshake":
+      return true
+    case "accepted":
+    case "idle":
+    case "validity":
+    case "not-negotiated":
+    case "origin-failed":
+    case "origin-wants-client-certificate":
+    case "abandoned":
+    case "timed-out":
+    case "not-tls":
+    case "blocked":
+      return false
+  }
+}
+
+/**
+ * Spare sockets: unused connections that overlap an accepted connection of their key, or lie within
+ * the spare window of one. Chromium opens them all the time.
+ */
+export function spareSockets(
+  attempts: readonly Sighting<Attempt>[],
+  accepted: readonly Interval[],
+  spareWindow: number,
+): Set<string> {
+  const spare = new Set<string>()
+  if (accepted.length === 0) return spare
+  const sorted = [...accepted].sort((a, b) => a.start - b.start)
+  const latestEnd: number[] = []
+  for (const [index, each] of sorted.entries())
+    latestEnd.push(Math.max(each.end, latestEnd[index - 1] ?? Number.NEGATIVE_INFINITY))
+  for (const attempt of attempts) {
+    if (attempt.fact.outcome !== "refused-after-handshake") continue
+    const before = rank(sorted, attempt.end + spareWindow, (each) => each.start)
+    const end = latestEnd[before - 1] ?? Number.NEGATIVE_INFINITY
+    if (end >= attempt.start - spareWindow) spare.add(attempt.id)
+  }
+  return spare
+}
+
+interface Failure {
+  id: string
+  at: number
+  destination: string
+  /** It cannot be about our certificate: it failed before that, or while spliced. */
+  innocent: boolean
+}
+
+/**
+ * Network windows: resets and timeouts of several destinations of one device within seconds, some of
+ * them in phases before our Certificate (or in a splice), while nothing was accepted or used. The
+ * resets among them are dropped. Alerts never count: no failing network sends one. Resets after
+ * Finished do not count either: there TLS 1.3 makes an ordinary close a reset.
+ */
+export function networkWindows(
+  { attempts, flows }: Sightings,
+  settings: ScopeSettings,
+): Set<string> {
+  const failures = [...attempts.flatMap(attemptFailure), ...flows.flatMap(flowFailure)].sort(
+    (a, b) => a.at - b.at || (a.id < b.id ? -1 : 1),
+  )
+  const alive = [...attempts.flatMap(acceptedAt), ...flows.flatMap(usedAt)].sort((a, b) => a - b)
+  const dropped = new Set<string>()
+  let next = 0
+  let segment: Failure[] = []
+  for (const failure of failures) {
+    const sign = alive[next]
+    if (sign !== undefined && sign <= failure.at) {
+      markWindows(segment, settings, dropped)
+      segment = []
+      while ((alive[next] ?? Number.POSITIVE_INFINITY) <= failure.at) next += 1
+    }
+    segment.push(failure)
+  }
+  markWindows(segment, settings, dropped)
+  return dropped
+}
+
+/** Slides a window over failures between which nothing worked; each failure is marked once. */
+function markWindows(
+  failures: readonly Failure[],
+  settings: ScopeSettings,
+  dropped: Set<string>,
+): void {
+  const destinations = new Map<string, number>()
+  let innocent = 0
+  let from = 0
+  let marked = 0
+  for (const [to, failure] of failures.entries()) {
+    destinations.set(failure.destination, (destinations.get(failure.destination) ?? 0) + 1)
+    if (failure.innocent) innocent += 1
+    for (let first = failures[from]; first; first = failures[from]) {
+      if (failure.at - first.at <= settings["network-window"]) break
+      const left = (destinations.get(first.destination) ?? 1) - 1
+      if (left === 0) destinations.delete(first.destination)
+      else destinations.set(first.destination, left)
+      if (first.innocent) innocent -= 1
+      from += 1
+    }
+    if (innocent === 0 || destinations.size < settings["network-destinations"]) continue
+    for (marked = Math.max(marked, from); marked <= to; marked += 1)
+      dropped.add(failures[marked]?.id ?? "")
+  }
+}
+
+function attemptFailure(sighting: Sighting<Attempt>): Failure[] {
+  const { outcome, end, phases } = sighting.fact
+  const broke = end === "rst" || end === "timeout"
+  const counts =
+    outcome === "refused-reset" || outcome === "timed-out" || (outcome === "abandoned" && broke)
+  if (!counts || !Number.isFinite(sighting.end)) return []
+  const { id, end: at, destination } = sighting
+  return [{ id, at, destination, innocent: phases.certificate === null }]
+}
+
+function flowFailure(sighting: Sighting<Flow>): Failure[] {
+  const { verdict, end, ended_by } = sighting.fact
+  if (verdict !== "failed" || (end !== "rst" && end !== "timeout") || ended_by === "origin")
+    return []
+  return [{ id: sighting.id, at: sighting.end, destination: sighting.destination, innocent: true }]
+}
+
+/** When the device showed that its network works: its first application byte came in. */
+function acceptedAt(sighting: Sighting<Attempt>): number[] {
+  if (sighting.fact.outcome !== "accepted") return []
+  return [sighting.start + (sighting.fact.phases.first_data?.ms ?? 0)]
+}
+
+function usedAt(sighting: Sighting<Flow>): number[] {
+  return sighting.fact.verdict === "used" ? [sighting.start] : []
+}

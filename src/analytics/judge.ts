@@ -1,0 +1,82 @@
+/**
+ * Judges one device: every key's scope verdict, and the findings of the analytic that its platform has.
+ *
+ * In: the joined evidence of a device and the context. Out: judgements and findings, the same for any
+ * order of the input. It must not know the clock, the store, or what was found before.
+ */
+import type { DeviceEvidence, JudgementContext } from "../record/attributed.ts"
+import type { Finding } from "../record/finding.ts"
+import type { ScopeJudgement } from "../record/scope-judgement.ts"
+import { judgeAn1725 } from "./an1725.ts"
+import { judgeAn1726 } from "./an1726.ts"
+import { caMissingFindings, isCaAbsent } from "./ca-missing.ts"
+import { findingOf } from "./finding-of.ts"
+import { judgePinEffect } from "./pin-effect.ts"
+import { scopeDevice } from "./scope.ts"
+import type { AnalyticsSettings } from "./settings.ts"
+import type { AnalyticJudgement, Subject } from "./subject.ts"
+
+export interface DeviceJudgement {
+  judgements: ScopeJudgement[]
+  findings: Finding[]
+}
+
+export function judgeDevice(
+  evidence: DeviceEvidence,
+  context: JudgementContext,
+  settings: AnalyticsSettings,
+): DeviceJudgement {
+  const keys = scopeDevice(evidence, context, settings)
+  const subjects = keys.map((key): Subject => ({ ...key, device: evidence, context, settings }))
+  const findings = subjects.flatMap((subject) => {
+    const answer = maySpeak(subject) ? analyticOf(subject) : null
+    return answer ? [findingOf(subject, explained(subject, answer))] : []
+  })
+  return {
+    judgements: keys.map((key) => key.judgement),
+    findings: [...findings, ...caMissingFindings(subjects)].sort((a, b) => (a.id < b.id ? -1 : 1)),
+  }
+}
+
+/** A key that trusts us, never decided, or failed for its own reasons gives no finding; nothing is
+ * said while the sensor itself is at fault. Refusals too few for a verdict may still be recorded. */
+function maySpeak({ judgement, context }: Subject): boolean {
+  if (context.sensor_fault) return false
+  switch (judgement.verdict) {
+    case "confirmed":
+    case "probable":
+    case "refuses-here":
+    case "private-trust":
+    case "opaque-persistent":
+    case "refuses-everything":
+    case "suspected":
+    case "undetermined":
+      return true
+    case "accepts":
+    case "mixed":
+    case "broken-or-other":
+    case "platform-expected":
+    case "held-by-bypass":
+      return false
+  }
+}
+
+/** AN1725 and AN1726 are two rules: only the choice between them stands here. */
+function analyticOf(subject: Subject): AnalyticJudgement | null {
+  switch (subject.judgement.platform) {
+    case "android":
+      return judgeAn1725(subject)
+    case "ios":
+      return judgeAn1726(subject)
+    case "other":
+    case "unknown":
+      return judgePinEffect(subject)
+  }
+}
+
+/** A missing CA explains every refusal: what the analytic made of it is kept, never sent. */
+function explained(subject: Subject, answer: AnalyticJudgement): AnalyticJudgement {
+  if (subject.judgement.verdict !== "refuses-everything" || !isCaAbsent(subject)) return answer
+  const why = "MDM says that the inspection CA is missing: that explains the refusals."
+  return { ...answer, confidence: "record", reasons: [...answer.reasons, why] }
+}

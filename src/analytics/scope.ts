@@ -1,0 +1,155 @@
+/**
+ * The scope verdict: what the evidence of one device means, key by key, before any analytic.
+ *
+ * In: the joined evidence of a device inside the window, and what else a judgement needs. Out: one
+ * judgement per key, in a fixed order. It must not know the clock, the store or alerting.
+ */
+import type { DeviceEvidence, JudgementContext } from "../record/attributed.ts"
+import type { ScopeJudgement } from "../record/scope-judgement.ts"
+import { type AcceptanceIndex, acceptanceIndex, stackKey } from "./acceptance-index.ts"
+import { actorKey, groupByKey } from "./actor.ts"
+import { networkWindows } from "./drops.ts"
+import { cutKey } from "./epoch.ts"
+import { covers } from "./host-list.ts"
+import { toJudgement } from "./judgement.ts"
+import { type KeyEvidence, keysOfPlace } from "./key-evidence.ts"
+import { isPlatformActor, namedApp } from "./named-app.ts"
+import { postureAt } from "./posture-at.ts"
+import { qualifyingAcceptance } from "./qualify.ts"
+import type { AnalyticsSettings } from "./settings.ts"
+import { sightings } from "./sighting.ts"
+import { type Circumstances, verdictOf } from "./verdict.ts"
+
+/** A judgement with the evidence that the analytics look into. */
+export interface ScopedKey {
+  judgement: ScopeJudgement
+  evidence: KeyEvidence
+  /** The destination is on the vendor's do-not-inspect list. */
+  platformHost: boolean
+}
+
+export function judgeScope(
+  evidence: DeviceEvidence,
+  context: JudgementContext,
+  settings: AnalyticsSettings,
+): ScopeJudgement[] {
+  return scopeDevice(evidence, context, settings).map((key) => key.judgement)
+}
+
+export function scopeDevice(
+  evidence: DeviceEvidence,
+  context: JudgementContext,
+  settings: AnalyticsSettings,
+): ScopedKey[] {
+  const seen = sightings(evidence, context.now, settings)
+  const input = {
+    settings: settings.scope,
+    network: networkWindows(seen, settings.scope),
+    register: new Map(context.register.map((entry) => [entry.id, entry])),
+  }
+  const keys = groupByKey(seen).flatMap((groups) => keysOfPlace(groups, input))
+  const platformHosts = new Set(
+    keys
+      .map((key) => key.group.destination)
+      .filter((destination) => covers(settings["platform-hosts"], destination)),
+  )
+  const isExpected = (key: KeyEvidence) =>
+    platformHosts.has(key.group.destination) && isPlatformActor(key)
+  const index = acceptanceIndex(seen.attempts, keys, (key) => !isExpected(key))
+  const platform = evidence.device?.platform ?? "unknown"
+  return keys
+    .map((key): ScopedKey => {
+      const qualifying = qualifyingAcceptance(key, {
+        index,
+        platform,
+        postures: evidence.postures,
+        settings,
+      })
+      const app = namedApp(key)
+      const circumstances: Circumstances = {
+        qualifying,
+        ceilings: ceilingsOf(key),
+        everything: everythingWords(key, index, evidence, settings),
+        platformExpected: isExpected(key),
+        baselined: isBaselined(app.id, key.group.destination, context, settings),
+        acceptedElsewhere:
+          context.accepted_elsewhere.get(
+            elsewhereKey(app.id, app.version, key.group.destination),
+          ) ?? [],
+        sensorFault: context.sensor_fault,
+      }
+      const verdict = verdictOf(key, circumstances, settings.scope)
+      const judgement = toJudgement(key, platform, app, circumstances, verdict, evidence.device_id)
+      return { judgement, evidence: key, platformHost: platformHosts.has(key.group.destination) }
+    })
+    .sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1))
+}
+
+/** The key of `accepted_elsewhere`: `app_id|app_version|destination`, unknown parts left empty. */
+export function elsewhereKey(
+  appId: string | null,
+  version: string | null,
+  destination: string,
+): string {
+  return appId === null ? "" : `${appId}|${version ?? ""}|${destination}`
+}
+
+/** The key of `baseline` under which the number of devices with a destination of an app stands. */
+export function baselineKey(appId: string, destination: string): string {
+  return `${appId}|${destination}`
+}
+
+export function isBaselined(
+  appId: string | null,
+  destination: string,
+  context: JudgementContext,
+  settings: AnalyticsSettings,
+): boolean {
+  if (appId === null) return false
+  const devices = context.baseline.get(baselineKey(appId, destination)) ?? 0
+  return devices >= settings["baseline-devices"]
+}
+
+/** What holds a key down to `suspected`, whatever else was seen. */
+function ceilingsOf(key: KeyEvidence): string[] {
+  const ceilings: string[] = []
+  if (key.ech)
+    ceilings.push("Encrypted ClientHello was really offered: the name is only the outer one.")
+  if (key.refusals.some((refusal) => refusal.fact.stack === null))
+    ceilings.push("The client's TLS stack is not known.")
+  if (key.device === "ambiguous") ceilings.push("Two devices claim the client's address.")
+  if (key.device === "shared") ceilings.push("Several devices share the client's address.")
+  if (key.device === "absent") ceilings.push("No binding tells which device it was.")
+  return ceilings
+}
+
+/**
+ * Whether the device, or the stack on it, accepted nothing and refused many destinations, in words.
+ * "CA missing" is said only where posture says so.
+ */
+function everythingWords(
+  key: KeyEvidence,
+  { totals }: AcceptanceIndex,
+  { postures }: DeviceEvidence,
+  settings: AnalyticsSettings,
+): string | null {
+  const cut = cutKey(key.epoch, key.device)
+  const stacks = new Set(key.refusals.map((refusal) => refusal.fact.stack))
+  const [stack] = stacks
+  const candidates: [string, string][] = [["The device", cut]]
+  if (stacks.size === 1 && stack) candidates.push(["The TLS stack", stackKey(cut, stack)])
+  for (const [who, at] of candidates) {
+    const total = totals.get(at)
+    if (!total || total.accepted > 0 || total.refused.size < settings.scope["everything-min"])
+      continue
+    const last = key.refusals.at(-1)?.start ?? 0
+    const trust = postureAt(postures, last, key.group.actor.profile)?.inspection_ca
+    const because = trust === "absent" ? " MDM says that the inspection CA is missing." : ""
+    return `${who} accepted nothing and refused ${total.refused.size} destinations.${because}`
+  }
+  return null
+}
+
+function sortKey({ evidence }: ScopedKey): string {
+  return `${evidence.group.destination} ${actorKey(evidence.group.actor)}`
+}

@@ -1,0 +1,163 @@
+/**
+ * Whether the sensor itself is at fault: refusals rose across devices and destinations after a change
+ * of its CA, leaf profile or configuration. Then nothing is accused and the operator is paged.
+ *
+ * In: recent attempts of all devices. Out: the fault, if there is one. It must not know findings.
+ */
+import type { Attempt } from "../record/attempt.ts"
+import type { Attributed } from "../record/attributed.ts"
+import type { Finding } from "../record/finding.ts"
+import { byTime } from "./bucket.ts"
+import { destinationOf } from "./destination.ts"
+import { isRefusal } from "./drops.ts"
+import { type Epoch, epochKey } from "./epoch.ts"
+import { stableId } from "./stable-id.ts"
+
+export const sensorFaultRule = { id: "sensor-fault", version: "1" } as const
+
+/** One device or one destination may have its own reason; these many at once have ours. */
+const DEVICES_MIN = 3
+const DESTINATIONS_MIN = 3
+/** Of the pairs of device and destination that decided: refused at least so many after the change, */
+const SHARE_AFTER = 0.5
+/** and at least so many times the share before it. */
+const RISE = 3
+
+export interface SensorFault {
+  sensor_id: string
+  tenant: string
+  site: string
+  /** From what to what: the epoch in force before, and the one that began the fault. */
+  before: Epoch
+  after: Epoch
+  /** Epoch milliseconds of the first and last attempt after the change. */
+  since_ms: number
+  last_ms: number
+  devices: number
+  destinations: number
+  refused_before: number
+  refused_after: number
+  evidence_ids: string[]
+}
+
+interface Seen {
+  id: string
+  start: number
+  end: number
+  pair: string
+  device: string
+  destination: string
+  refused: boolean
+  fact: Attempt
+}
+
+/** The newest change of each sensor is looked at; the last fault is returned. Attempts that decided
+ * nothing (idle, abandoned, origin's fault) are not asked. */
+export function sensorFault(attempts: readonly Attributed<Attempt>[]): SensorFault | null {
+  const bySensor = Map.groupBy(attempts.flatMap(see), ({ fact }) => fact.sensor_id)
+  let last: SensorFault | null = null
+  for (const sensor of [...bySensor.keys()].sort()) {
+    const fault = faultOf((bySensor.get(sensor) ?? []).sort(byTime))
+    if (fault && (last === null || fault.since_ms > last.since_ms)) last = fault
+  }
+  return last
+}
+
+function faultOf(seen: readonly Seen[]): SensorFault | null {
+  const newest = seen.at(-1)
+  if (!newest) return null
+  const now = epochKey(newest.fact)
+  const change = seen.findLastIndex(({ fact }) => epochKey(fact) !== now)
+  const before = seen.slice(0, change + 1)
+  const after = seen.slice(change + 1)
+  const [first] = after
+  const old = before.at(-1)
+  if (!first || !old) return null
+  const refused = after.filter((each) => each.refused)
+  const devices = new Set(refused.map((each) => each.device)).size
+  const destinations = new Set(refused.map((each) => each.destination)).size
+  const refused_before = shareRefused(before)
+  const refused_after = shareRefused(after)
+  const rose = refused_after >= SHARE_AFTER && refused_after >= RISE * refused_before
+  if (!rose || devices < DEVICES_MIN || destinations < DESTINATIONS_MIN) return null
+  return {
+    sensor_id: newest.fact.sensor_id,
+    tenant: newest.fact.tenant,
+    site: newest.fact.site,
+    before: { issuing_ca: old.fact.issuing_ca, sensor_config: old.fact.sensor_config },
+    after: { issuing_ca: newest.fact.issuing_ca, sensor_config: newest.fact.sensor_config },
+    since_ms: first.start,
+    last_ms: newest.start,
+    devices,
+    destinations,
+    refused_before,
+    refused_after,
+    evidence_ids: refused.slice(0, 200).map((each) => each.id),
+  }
+}
+
+/** Share of pairs (device, destination) that refused and never accepted: a retry loop is one pair. */
+function shareRefused(seen: readonly Seen[]): number {
+  const pairs = new Map<string, boolean>()
+  for (const { pair, refused } of seen) pairs.set(pair, (pairs.get(pair) ?? true) && refused)
+  const refused = [...pairs.values()].filter((only) => only).length
+  return pairs.size === 0 ? 0 : refused / pairs.size
+}
+
+function see({ fact, who }: Attributed<Attempt>): Seen[] {
+  const refused = isRefusal(fact.outcome) && fact.strength === "strong"
+  if (!refused && fact.outcome !== "accepted") return []
+  const start = Date.parse(fact.observed_at)
+  const destination = destinationOf(fact)
+  const device = who.device_id
+  const pair = `${device}|${destination}`
+  return [{ id: fact.id, start, end: start, pair, device, destination, refused, fact }]
+}
+
+/** The operational finding that pages the operator: sent, unlike those about devices. */
+export function sensorFaultFinding(fault: SensorFault): Finding {
+  const last_seen = new Date(fault.last_ms).toISOString()
+  const percent = (share: number) => `${Math.round(share * 100)} %`
+  return {
+    tenant: fault.tenant,
+    site: fault.site,
+    sensor_id: fault.sensor_id,
+    v: 1,
+    id: stableId([fault.tenant, sensorFaultRule.id, fault.sensor_id, epochKey(fault.after)]),
+    observed_at: last_seen,
+    analytic: sensorFaultRule.id,
+    analytic_version: sensorFaultRule.version,
+    key: {
+      device_id: `sensor:${fault.sensor_id}`,
+      profile: "device",
+      app_id: null,
+      app_version: null,
+      stack: null,
+      destination: "*",
+    },
+    platform: "unknown",
+    registrable_domain: "*",
+    verdict: "undetermined",
+    confidence: "high",
+    severity: "high",
+    channels: [],
+    app_attribution: "unknown",
+    device_attribution: "absent",
+    expected: false,
+    reasons: [
+      `Refusals rose from ${percent(fault.refused_before)} to ${percent(fault.refused_after)} of the pairs ` +
+        `of device and destination after a change of CA or configuration: ${fault.devices} devices, ` +
+        `${fault.destinations} destinations.`,
+      "Nothing is accused while it lasts. Look at the CA's distribution and the leaf's profile.",
+    ],
+    confounders_ruled_out: [],
+    would_raise: [],
+    would_refute: ["Acceptances under the new CA and configuration."],
+    evidence_ids: fault.evidence_ids,
+    refusals: fault.evidence_ids.length,
+    control_flows: 0,
+    first_seen: new Date(fault.since_ms).toISOString(),
+    last_seen,
+    state: "open",
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * What the operator configures of the analytics. Our own keys are kebab-case; the keys of AN1725 and
+ * AN1726 are ATT&CK's names as they stand. ATT&CK gives no numbers: every default here is ours, with
+ * its reason in docs/analytics.md.
+ */
+import { z } from "zod"
+import { Duration } from "../record/duration.ts"
+import { parseHostPattern } from "../record/host-pattern.ts"
+import { libraryUserAgents } from "./library-user-agents.ts"
+import { platformHosts } from "./platform-hosts.ts"
+
+/** Thresholds of the scope verdict. */
+export const ScopeSettings = z.strictObject({
+  /** How much of the past one judgement looks at. */
+  window: Duration.prefault("24h"),
+  /** Refusals must fall into two of these fixed buckets at least. */
+  bucket: Duration.refine((ms) => ms > 0, "a bucket must be longer than nothing").prefault("60s"),
+  /** So many tries must have been refused before anything is suspected. */
+  refusals: z.int().min(2).default(3),
+  /** So many destinations refused and nothing accepted: distrust of the CA, not of a destination. */
+  "everything-min": z.int().min(2).default(5),
+  /** Resets and timeouts of so many destinations within so long are the network's. */
+  "network-window": Duration.prefault("10s"),
+  "network-destinations": z.int().min(2).default(3),
+  /** For the correlator: so late a record still re-evaluates its keys. */
+  "allowed-lateness": Duration.prefault("7d"),
+  /** So near to an accepted connection of its key an unused one is a spare socket. */
+  "spare-window": Duration.prefault("10s"),
+})
+export type ScopeSettings = z.infer<typeof ScopeSettings>
+
+const HostPatternText = z.string().superRefine((text, context) => {
+  try {
+    parseHostPattern(text)
+  } catch (fault) {
+    context.addIssue({ code: "custom", message: fault instanceof Error ? fault.message : "" })
+  }
+})
+
+/** Lower-case hex without colons, so that two spellings of one fingerprint are equal. */
+const Signer = z
+  .string()
+  .regex(/^(?:[0-9a-fA-F]{2}:?){32}$/, "a SHA-256 in hex, or any")
+  .transform((text) => text.replaceAll(":", "").toLowerCase())
+
+/**
+ * An app that is expected to pin. A bare id takes its signer from the app register; `any` says that
+ * the signer does not matter, for platforms whose sources do not tell it.
+ */
+export const AllowedApp = z.union([
+  z.string().min(1),
+  z.strictObject({
+    app: z.string().min(1),
+    "signer-sha256": z.union([z.literal("any"), Signer]),
+  }),
+])
+export type AllowedApp = z.infer<typeof AllowedApp>
+
+/** A destination approved for every app, or the destinations of one app. */
+export const AllowedDestination = z.union([
+  HostPatternText,
+  z.strictObject({ app: z.string().min(1), destinations: z.array(HostPatternText).min(1) }),
+])
+export type AllowedDestination = z.infer<typeof AllowedDestination>
+
+/** Tunables of AN1725 in the catalogue's order. */
+export const An1725Settings = z.strictObject({
+  /** From the trust customisation to the session after it. */
+  TimeWindow: Duration.prefault("10m"),
+  AllowedAppList: z.array(AllowedApp).default([]),
+  /** Approved for the app: the yardstick of the term D, and part of the allowed triple. */
+  AllowedDestinationList: z.array(AllowedDestination).default([]),
+  ForegroundStateRequired: z.boolean().default(true),
+  InspectionFailureThreshold: z.int().min(1).default(3),
+  /** From a refusal to the direct try after it. */
+  RetryPatternWindow: Duration.prefault("15m"),
+})
+export type An1725Settings = z.infer<typeof An1725Settings>
+
+/** Tunables of AN1726 in the catalogue's order: there is no RetryPatternWindow. */
+export const An1726Settings = z.strictObject({
+  /** From the lifecycle event to the failure or session after it. */
+  TimeWindow: Duration.prefault("15m"),
+  AllowedAppList: z.array(AllowedApp).default([]),
+  /** Approved to be pinned. */
+  AllowedDestinationList: z.array(AllowedDestination).default([]),
+  ForegroundStateRequired: z.boolean().default(true),
+  InspectionFailureThreshold: z.int().min(1).default(3),
+})
+export type An1726Settings = z.infer<typeof An1726Settings>
+
+export const AnalyticsSettings = z.strictObject({
+  scope: ScopeSettings.prefault({}),
+  /** The operator's own domains: an app may trust the CA for these alone, so they prove little. */
+  "operator-domains": z.array(HostPatternText).default([]),
+  /** Categories of the app register from which pinning is no mismatch. */
+  "categories-expected-to-pin": z
+    .array(z.string())
+    .default(["finance", "authentication", "messaging"]),
+  /** Hosts that the platform's vendor says must not be inspected. */
+  "platform-hosts": z.array(HostPatternText).default(platformHosts.map((host) => host.pattern)),
+  /** Beginnings of CONNECT User-Agents that name a library, hence never one app. */
+  "library-user-agents": z.array(z.string().min(1)).default([...libraryUserAgents]),
+  /** Seen from so many other devices a destination of an app is its baseline. */
+  "baseline-devices": z.int().min(1).default(5),
+  /** A stack that fewer devices show is rare in the fleet. */
+  "rare-stack-devices": z.int().min(1).default(3),
+  /** So long the last state that was told of an app or a screen lock stands (AN1725). */
+  "state-holds": Duration.prefault("1h"),
+  AN1725: An1725Settings.prefault({}),
+  AN1726: An1726Settings.prefault({}),
+})
+export type AnalyticsSettings = z.infer<typeof AnalyticsSettings>
+
+/** The settings with every default in place. */
+export function defaultAnalyticsSettings(): AnalyticsSettings {
+  return AnalyticsSettings.parse({})
+}

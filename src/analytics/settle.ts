@@ -1,0 +1,37 @@
+/**
+ * What becomes of earlier findings when their device is judged again.
+ *
+ * In: the findings that are stored of a device, and its new judgement. Out: what has to be stored: the
+ * findings that are new or say something else, and earlier ones that are now closed or held.
+ */
+import type { Finding } from "../record/finding.ts"
+import type { DeviceJudgement } from "./judge.ts"
+
+/**
+ * A finding that is no longer found is closed, unless its key is now spliced by a bypass: then it is
+ * held, because refusals stopped only for want of inspection.
+ */
+export function settle(previous: readonly Finding[], judged: DeviceJudgement): Finding[] {
+  const stored = new Map(previous.map((finding) => [finding.id, finding]))
+  const found = new Set(judged.findings.map((finding) => finding.id))
+  const bypassed = new Set(
+    judged.judgements
+      .filter((judgement) => judgement.verdict === "held-by-bypass")
+      .map(({ key }) => placeOf(key)),
+  )
+  const earlier = previous.flatMap((finding): Finding[] => {
+    if (found.has(finding.id) || finding.state === "closed") return []
+    const state = bypassed.has(placeOf(finding.key)) ? "held" : "closed"
+    return finding.state === state ? [] : [{ ...finding, state }]
+  })
+  return [...judged.findings.filter((each) => !isSame(stored.get(each.id), each)), ...earlier]
+}
+
+function placeOf({ device_id, destination }: Finding["key"]): string {
+  return `${device_id} ${destination}`
+}
+
+/** Findings are plain records made by one function: equal text is an equal finding. */
+function isSame(stored: Finding | undefined, finding: Finding): boolean {
+  return stored !== undefined && JSON.stringify(stored) === JSON.stringify(finding)
+}

@@ -1,0 +1,98 @@
+/**
+ * What an analytic is asked about: one judged key with everything told of its app. And what it answers.
+ *
+ * The small questions that both analytics ask in the same words stand here; their rules do not.
+ */
+import type { App } from "../record/app.ts"
+import type { DeviceEvidence, JudgementContext } from "../record/attributed.ts"
+import type { Channel, ChannelState, Confidence, Finding } from "../record/finding.ts"
+import type { Posture } from "../record/posture.ts"
+import type { Interval } from "./bucket.ts"
+import type { Ceiling } from "./confidence.ts"
+import { postureAt } from "./posture-at.ts"
+import type { ScopedKey } from "./scope.ts"
+import type { AnalyticsSettings } from "./settings.ts"
+
+export interface Subject extends ScopedKey {
+  device: DeviceEvidence
+  context: JudgementContext
+  settings: AnalyticsSettings
+}
+
+export interface AnalyticJudgement {
+  analytic: Finding["analytic"]
+  analytic_version: string
+  channels: Channel[]
+  confidence: Confidence
+  expected: boolean
+  /** The session happened unseen by its user, or to where the app has no business. */
+  exposed: boolean
+  reasons: string[]
+}
+
+/** ATT&CK's name of where a channel's evidence comes from. */
+export interface LogSource {
+  channel: string
+  component: string | null
+  log_source: string | null
+}
+
+/** A channel's state names at most so many records: enough to look at, bounded for storage. */
+const CHANNEL_IDS = 50
+
+export function channel(
+  source: LogSource,
+  state: ChannelState,
+  why: string,
+  ids: readonly string[] = [],
+): Channel {
+  return { ...source, state, why, evidence_ids: [...new Set(ids)].slice(0, CHANNEL_IDS) }
+}
+
+/** Entries of the app register about the key's app on this platform, in a fixed order. */
+export function registered({ judgement, context }: Subject): App[] {
+  return context.apps
+    .filter((app) => app.app_id === judgement.key.app_id && app.platform === judgement.platform)
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
+}
+
+/** The posture in force at the key's last evidence. */
+export function postureOf({ judgement, device }: Subject): Posture | null {
+  return postureAt(device.postures, judgement.last_ms, judgement.key.profile)
+}
+
+/** The sessions that a trust or lifecycle event may precede: refusals, control flows, opaque use. */
+export function sessionsOf({ evidence }: Subject): Interval[] {
+  const { refusals, control } = evidence
+  const all = new Map<string, Interval>()
+  for (const each of [...refusals, ...control.used, ...control.attempted, ...control.opaque])
+    all.set(each.id, each)
+  return [...all.values()].sort((a, b) => a.start - b.start || (a.id < b.id ? -1 : 1))
+}
+
+/** Ceilings that hold in both analytics, whatever the table says (docs/analytics.md). */
+export function ceilings(
+  { judgement, evidence, platformHost }: Subject,
+  threshold: number,
+): Ceiling[] {
+  const found: Ceiling[] = []
+  if (judgement.app === "inferred")
+    found.push({ at: "medium", why: "the app is inferred, not observed" })
+  if (judgement.app === "unknown") found.push({ at: "low", why: "the app is not known" })
+  if (judgement.device !== "bound")
+    found.push({ at: "low", why: `the device's binding is ${judgement.device}` })
+  if (judgement.control_used.length > 0 && judgement.control_strong.length === 0)
+    found.push({ at: "medium", why: "the control flows were only weakly used" })
+  if (platformHost)
+    found.push({ at: "low", why: "the destination is on the vendor's do-not-inspect list" })
+  if (restsOnRefusals(judgement.verdict) && evidence.tries.length < threshold)
+    found.push({
+      at: "low",
+      why: `${evidence.tries.length} refused tries are below InspectionFailureThreshold ${threshold}`,
+    })
+  return found
+}
+
+function restsOnRefusals(verdict: Finding["verdict"]): boolean {
+  return ["confirmed", "probable", "refuses-here", "refuses-everything"].includes(verdict)
+}

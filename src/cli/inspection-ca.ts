@@ -1,0 +1,23 @@
+/** The inspection CA that the configuration names: loaded, or made at the first start. */
+import { readFileSync } from "node:fs"
+import { ensureInspectionCa } from "../ca/ensure.ts"
+import type { InspectionCa } from "../ca/inspection-ca.ts"
+import { loadInspectionCa } from "../ca/load.ts"
+import type { Config } from "../config.ts"
+
+/** Loads the CA that is there. */
+export function loadCa(config: Config, now: number): InspectionCa {
+  return findCa(config, now).ca
+}
+
+/** The same, and whether it was made just now. */
+export function findCa(config: Config, now: number): { ca: InspectionCa; created: boolean } {
+  const { cert, key, dir } = config.ca
+  const file = config.ca["passphrase-file"]
+  const passphrase = file === null ? {} : { passphrase: readFileSync(file, "utf8").trimEnd() }
+  if (cert === null || key === null) return ensureInspectionCa({ dir, now, ...passphrase })
+  return {
+    ca: loadInspectionCa({ certFile: cert, keyFile: key, now, ...passphrase }),
+    created: false,
+  }
+}

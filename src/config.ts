@@ -1,0 +1,131 @@
+/**
+ * The configuration: one schema with its defaults, read from a YAML or JSON file and from flags,
+ * checked, frozen and printable. Unknown keys are refused. Flags override the file.
+ */
+import { createHash } from "node:crypto"
+import { readFileSync } from "node:fs"
+import { hostname } from "node:os"
+import { parse } from "yaml"
+import { z } from "zod"
+import { AlertSettings, SyslogSettings } from "./alert/settings.ts"
+import { AnalyticsSettings } from "./analytics/settings.ts"
+import { IdentitySettings } from "./identity/settings.ts"
+import { Limits } from "./intercept/limits.ts"
+import { parseNetwork } from "./policy/addresses.ts"
+import { ControlSettings, Rules } from "./policy/settings.ts"
+import { Duration } from "./record/duration.ts"
+
+const Network = z.string().superRefine((text, context) => {
+  try {
+    parseNetwork(text)
+  } catch (error) {
+    context.addIssue({ code: "custom", message: error instanceof Error ? error.message : "" })
+  }
+})
+
+/** HOST:PORT, with IPv6 in brackets; port 0 lets the system choose. */
+const Endpoint = z.string().regex(/^(?:\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5}$/, "write HOST:PORT")
+
+export const Config = z.strictObject({
+  tenant: z.string().min(1).default("default"),
+  site: z.string().min(1).default("default"),
+  "sensor-id": z.string().min(1).default(hostname),
+  /** The explicit proxy. */
+  listen: Endpoint.default("127.0.0.1:8080"),
+  /** Sensor processes; each takes one core. */
+  workers: z.int().min(1).max(256).default(1),
+  /** Where evidence is stored. */
+  data: z.string().min(1).default("var"),
+  /** The inspection CA: both files, or neither for `inspection-ca.pem` and `.key` in `dir`. */
+  ca: z
+    .strictObject({
+      dir: z.string().min(1).default("certs"),
+      cert: z.string().min(1).nullable().default(null),
+      key: z.string().min(1).nullable().default(null),
+      /** File that holds the passphrase of the key. */
+      "passphrase-file": z.string().min(1).nullable().default(null),
+    })
+    .refine((ca) => (ca.cert === null) === (ca.key === null), "cert and key go together")
+    .prefault({}),
+  /** PEM file of roots that origins may have beside the public ones. */
+  "origin-ca": z.string().min(1).nullable().default(null),
+  /** Clients that are served; empty: this machine and private networks, never the internet. */
+  "allow-client": z.array(Network).default([]),
+  /** Destinations that are opened although closed by default: loopback, own addresses, ... */
+  "allow-destination": z.array(Network).default([]),
+  /** What is done with bytes in a tunnel that are no TLS. */
+  "not-tls": z.enum(["splice", "block"]).default("splice"),
+  limits: Limits.prefault({}),
+  /** A close so soon after Finished, without a byte, is a refusal (docs/outcomes.md). */
+  "fast-window": z
+    .strictObject({
+      factor: z.number().positive().default(10),
+      min: Duration.prefault("100ms"),
+      max: Duration.prefault("2s"),
+    })
+    .prefault({}),
+  rules: Rules.prefault([]),
+  control: ControlSettings.prefault({}),
+  identity: IdentitySettings.prefault({}),
+  analytics: AnalyticsSettings.prefault({}),
+  alerts: AlertSettings.prefault({}),
+  /** Receivers of alerts; without one they go to the log. */
+  syslog: z.array(SyslogSettings).default([]),
+  log: z.enum(["debug", "info", "warn", "error"]).default("info"),
+})
+export type Config = z.infer<typeof Config>
+export type ConfigInput = z.input<typeof Config>
+
+/** Reads a file (YAML, of which JSON is a part), lays `flags` over it and checks the whole. */
+export function loadConfig(file: string | null, flags: Partial<ConfigInput> = {}): Config {
+  const given = file === null ? {} : readConfigFile(file)
+  const rules = [...(flags.rules ?? []), ...((given.rules as unknown[] | undefined) ?? [])]
+  const ca = { ...given.ca, ...flags.ca }
+  const control = { ...given.control, ...flags.control }
+  const parsed = Config.safeParse({ ...given, ...flags, rules, ca, control })
+  if (parsed.success) return freeze(parsed.data)
+  const where = file ?? "the command line"
+  throw new Error(`config: ${where} cannot be used:\n${z.prettifyError(parsed.error)}`)
+}
+
+function readConfigFile(file: string): Partial<ConfigInput> {
+  let text: string
+  try {
+    text = readFileSync(file, "utf8")
+  } catch (cause) {
+    throw new Error(`config: ${file} cannot be read; give an existing file to --config`, { cause })
+  }
+  let given: unknown
+  try {
+    given = parse(text) ?? {}
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : ""
+    throw new Error(`config: ${file} is neither YAML nor JSON: ${why}`, { cause })
+  }
+  if (typeof given !== "object" || given === null || Array.isArray(given))
+    throw new Error(`config: ${file} must hold keys and values, as docs/configuration.md shows`)
+  return given
+}
+
+/**
+ * Names the part of the configuration that evidence depends on: what clients are shown and how they
+ * are judged. Evidence is compared only within one such name (and one CA).
+ */
+export function sensorConfigId(config: Config, originCaPem: string | null): string {
+  const shown = { leaf: 1, trust: originCaPem, fast: config["fast-window"] }
+  return createHash("sha256").update(JSON.stringify(shown)).digest("hex").slice(0, 12)
+}
+
+/** HOST:PORT in its parts. */
+export function endpoint(text: string): { host: string; port: number } {
+  const at = text.lastIndexOf(":")
+  return { host: text.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(text.slice(at + 1)) }
+}
+
+function freeze<Value>(value: Value): Value {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    for (const part of Object.values(value)) freeze(part)
+  }
+  return value
+}

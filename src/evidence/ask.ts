@@ -1,0 +1,106 @@
+/**
+ * Questions of the identity join and the correlator. Intervals are half open, [from, to), in epoch
+ * milliseconds of event time; answers are oldest first.
+ */
+import type { Database } from "better-sqlite3"
+import type { AppEvent } from "../record/app-event.ts"
+import type { Attempt } from "../record/attempt.ts"
+import type { Binding } from "../record/binding.ts"
+import type { Flow } from "../record/flow.ts"
+import type { RecordOf } from "../record/kinds.ts"
+import type { Posture } from "../record/posture.ts"
+import { prepared } from "./prepared.ts"
+
+/** Kinds that describe a subject which lasts: the newest record of it is the one in force. */
+export type InventoryKind = "devices" | "postures" | "apps"
+
+/** Most records in one answer; beyond it the oldest are left out. 100,000 attempts are ~200 MB. */
+const most = 100_000
+
+export function attemptsOf(db: Database, clientIp: string, from: number, to: number): Attempt[] {
+  const sql = `SELECT body FROM attempts WHERE client_ip = ? AND observed_ms >= ? AND observed_ms < ?
+    ORDER BY observed_ms DESC, seq DESC LIMIT ${most}`
+  return records<Attempt>(db, sql, clientIp, from, to).reverse()
+}
+
+export function flowsOf(db: Database, clientIp: string, from: number, to: number): Flow[] {
+  const sql = `SELECT body FROM flows WHERE client_ip = ? AND observed_ms >= ? AND observed_ms < ?
+    ORDER BY observed_ms DESC, seq DESC LIMIT ${most}`
+  return records<Flow>(db, sql, clientIp, from, to).reverse()
+}
+
+export function appEventsBetween(db: Database, from: number, to: number): AppEvent[] {
+  const sql = `SELECT body FROM app_events WHERE observed_ms >= ? AND observed_ms < ?
+    ORDER BY observed_ms DESC, seq DESC LIMIT ${most}`
+  return records<AppEvent>(db, sql, from, to).reverse()
+}
+
+/** Addresses with an attempt or a flow, sorted. Steps from one client to the next in the index, so
+ * the cost is that of the clients, not of their records. */
+export function clientsSeen(db: Database, from: number, to: number): string[] {
+  const seen = ["attempts", "flows"].flatMap((table) => {
+    const sql = `WITH RECURSIVE clients (ip) AS (
+        SELECT min(client_ip) FROM ${table}
+        UNION ALL
+        SELECT (SELECT min(client_ip) FROM ${table} WHERE client_ip > ip) FROM clients
+        WHERE ip IS NOT NULL
+      )
+      SELECT ip FROM clients WHERE ip IS NOT NULL AND EXISTS (
+        SELECT 1 FROM ${table} WHERE client_ip = ip AND observed_ms >= ? AND observed_ms < ?)`
+    return prepared(db, sql).pluck().all(from, to) as string[]
+  })
+  return [...new Set(seen)].sort()
+}
+
+/** Whether there is a newer statement `n` on the subject of `r`. */
+const newer: Record<InventoryKind, string> = {
+  devices: `SELECT 1 FROM devices n WHERE n.device_id = r.device_id AND n.tenant = r.tenant
+    AND (n.observed_ms, n.seq) > (r.observed_ms, r.seq)`,
+  postures: `SELECT 1 FROM postures n WHERE n.device_id = r.device_id AND n.tenant = r.tenant
+    AND n.profile = r.profile AND (n.observed_ms, n.seq) > (r.observed_ms, r.seq)`,
+  apps: `SELECT 1 FROM apps n WHERE n.app_id = r.app_id AND n.tenant = r.tenant
+    AND n.platform = r.platform AND n.signer_sha256 IS r.signer_sha256
+    AND (n.observed_ms, n.seq) > (r.observed_ms, r.seq)`,
+}
+
+/** The newest record of each device, of each (device, profile), of each (app, platform, signer). */
+export function current<K extends InventoryKind>(db: Database, kind: K): RecordOf[K][] {
+  const sql = `SELECT body FROM ${kind} WHERE seq IN (
+    SELECT r.seq FROM ${kind} r WHERE NOT EXISTS (${newer[kind]})) ORDER BY seq`
+  return records<RecordOf[K]>(db, sql)
+}
+
+/** Whether the record of this id is stored and the newest on its subject. */
+export function isCurrent(db: Database, kind: InventoryKind, id: string): boolean {
+  const sql = `SELECT 1 FROM ${kind} r WHERE r.id = ? AND NOT EXISTS (${newer[kind]})`
+  return prepared(db, sql).get(id) !== undefined
+}
+
+/** Rows that a newer one has overtaken and that were observed before a time: for retention. */
+export function overtaken(kind: InventoryKind): string {
+  return `SELECT r.seq FROM ${kind} r WHERE r.observed_ms < ? AND EXISTS (${newer[kind]})
+    AND r.seq < (SELECT max(seq) FROM ${kind}) LIMIT ?`
+}
+
+export function posturesOf(db: Database, deviceId: string): Posture[] {
+  const sql = `SELECT body FROM postures WHERE device_id = ? ORDER BY observed_ms, seq`
+  return records<Posture>(db, sql, deviceId)
+}
+
+/** Bindings of any address that hold at some time in [from, to). */
+export function bindings(db: Database, from: number, to: number): Binding[] {
+  const sql = `SELECT body FROM bindings WHERE valid_to_ms > ? AND valid_from_ms < ?
+    ORDER BY valid_from_ms, seq`
+  return records<Binding>(db, sql, from, to)
+}
+
+/** All bindings of an address or prefix, written as the source wrote it. */
+export function bindingsOf(db: Database, address: string): Binding[] {
+  const sql = `SELECT body FROM bindings WHERE address = ? ORDER BY valid_from_ms, seq`
+  return records<Binding>(db, sql, address)
+}
+
+function records<R>(db: Database, sql: string, ...values: (string | number)[]): R[] {
+  const rows = prepared(db, sql).all(...values) as { body: string }[]
+  return rows.map(({ body }) => JSON.parse(body))
+}

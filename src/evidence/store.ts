@@ -1,0 +1,206 @@
+/**
+ * The store: one connection to the evidence database, and everything one can ask of it.
+ *
+ * In: records, questions. Out: counts, records. Must not know who asks or what a verdict is. The
+ * statements stand in the modules this class puts together: append, read, ask, register, outbox.
+ */
+import type { Database } from "better-sqlite3"
+import type { AppEvent } from "../record/app-event.ts"
+import type { Attempt } from "../record/attempt.ts"
+import type { Binding } from "../record/binding.ts"
+import type { Flow } from "../record/flow.ts"
+import type { Kind, RecordOf } from "../record/kinds.ts"
+import type { Posture } from "../record/posture.ts"
+import type { RegisterEntry } from "../record/register-entry.ts"
+import * as alertStates from "./alert-states.ts"
+import { type AppendCount, appendSerialised } from "./append.ts"
+import * as ask from "./ask.ts"
+import { check, type StoreCheck } from "./check.ts"
+import { inodeOf } from "./database.ts"
+import * as outbox from "./outbox.ts"
+import { prepared } from "./prepared.ts"
+import * as read from "./read.ts"
+import * as register from "./register-table.ts"
+import { retain } from "./retention.ts"
+import { toRow } from "./serialise.ts"
+import type { AppendableKind, FactKind, LogKind, RegisterHit, Row } from "./tables.ts"
+
+export class Store {
+  readonly #db: Database
+  readonly #outboxLimit: number
+  readonly #inode: number
+
+  /** Use `openStore`. */
+  constructor(db: Database, limits: { outboxLimit: number }) {
+    this.#db = db
+    this.#outboxLimit = limits.outboxLimit
+    this.#inode = inodeOf(db.name)
+  }
+
+  close(): void {
+    this.#db.close()
+  }
+
+  /** False once the file was moved or removed: what is written then reaches nobody; open again. */
+  inPlace(): boolean {
+    return inodeOf(this.#db.name) === this.#inode
+  }
+
+  /** All writes of `work` in one commit, or none. It must not be async. Calls may nest. */
+  transaction<T>(work: () => T): T {
+    return this.#db.transaction(work).immediate()
+  }
+
+  /** Facts and alerts are added once; findings and incidents replace their earlier version. */
+  append<K extends AppendableKind>(kind: K, records: readonly RecordOf[K][]): AppendCount {
+    return this.appendSerialised(records.map((record) => toRow(kind, record)))
+  }
+
+  /** The same for rows that another thread has serialised; kinds may be mixed. */
+  appendSerialised(rows: readonly Row[]): AppendCount {
+    return appendSerialised(this.#db, rows)
+  }
+
+  /** The next records after a cursor, in the order they were committed. */
+  follow<K extends LogKind>(kind: K, afterSeq: number, limit: number): read.Followed<K>[] {
+    return read.follow(this.#db, kind, afterSeq, limit)
+  }
+
+  lastSeq(kind: LogKind): number {
+    return read.lastSeq(this.#db, kind)
+  }
+
+  /** Where a follower stands; 0 for one that never saved. */
+  cursor(name: string): number {
+    const sql = "SELECT seq FROM cursors WHERE name = ?"
+    return (prepared(this.#db, sql).get(name) as { seq: number } | undefined)?.seq ?? 0
+  }
+
+  saveCursor(name: string, seq: number): void {
+    const sql = `INSERT INTO cursors (name, seq) VALUES (?, ?)
+      ON CONFLICT (name) DO UPDATE SET seq = excluded.seq`
+    prepared(this.#db, sql).run(name, seq)
+  }
+
+  get<K extends Kind>(kind: K, id: string): RecordOf[K] | null {
+    return read.get(this.#db, kind, id)
+  }
+
+  /** All records of a kind in the order they came, a few hundred in memory at a time. */
+  *all<K extends Kind>(kind: K, sinceMs?: number): Generator<RecordOf[K]> {
+    for (const body of this.bodies(kind, sinceMs)) yield JSON.parse(body)
+  }
+
+  /** The same as their canonical JSON. */
+  bodies(kind: Kind, sinceMs?: number): Generator<string> {
+    return read.bodiesOf(this.#db, kind, sinceMs)
+  }
+
+  attemptsOf(clientIp: string, fromMs: number, toMs: number): Attempt[] {
+    return ask.attemptsOf(this.#db, clientIp, fromMs, toMs)
+  }
+
+  flowsOf(clientIp: string, fromMs: number, toMs: number): Flow[] {
+    return ask.flowsOf(this.#db, clientIp, fromMs, toMs)
+  }
+
+  clientsSeen(fromMs: number, toMs: number): string[] {
+    return ask.clientsSeen(this.#db, fromMs, toMs)
+  }
+
+  appEventsBetween(fromMs: number, toMs: number): AppEvent[] {
+    return ask.appEventsBetween(this.#db, fromMs, toMs)
+  }
+
+  current<K extends ask.InventoryKind>(kind: K): RecordOf[K][] {
+    return ask.current(this.#db, kind)
+  }
+
+  isCurrent(kind: ask.InventoryKind, id: string): boolean {
+    return ask.isCurrent(this.#db, kind, id)
+  }
+
+  posturesOf(deviceId: string): Posture[] {
+    return ask.posturesOf(this.#db, deviceId)
+  }
+
+  bindings(fromMs: number, toMs: number): Binding[] {
+    return ask.bindings(this.#db, fromMs, toMs)
+  }
+
+  bindingsOf(address: string): Binding[] {
+    return ask.bindingsOf(this.#db, address)
+  }
+
+  /** Changes whenever another connection has committed anything. Costs about a microsecond. */
+  dataVersion(): number {
+    return this.#db.pragma("data_version", { simple: true }) as number
+  }
+
+  registerRevision(): number {
+    return register.registerRevision(this.#db)
+  }
+
+  registerEntries(nowMs: number): RegisterEntry[] {
+    return register.registerEntries(this.#db, nowMs)
+  }
+
+  putRegister(entries: readonly RegisterEntry[], who: string, nowMs: number) {
+    return register.putRegister(this.#db, entries, who, nowMs)
+  }
+
+  removeRegister(id: string, who: string, reason: string, nowMs: number): boolean {
+    return register.removeRegister(this.#db, id, who, reason, nowMs)
+  }
+
+  registerAudit(afterSeq: number, limit: number): register.RegisterChange[] {
+    return register.registerAudit(this.#db, afterSeq, limit)
+  }
+
+  followHits(afterSeq: number, limit: number): { seq: number; hit: RegisterHit }[] {
+    return read.followHits(this.#db, afterSeq, limit)
+  }
+
+  enqueue(alertId: string, sink: string, nowMs: number): boolean {
+    return outbox.enqueue(this.#db, alertId, sink, nowMs, this.#outboxLimit)
+  }
+
+  dueOutbox(sink: string, nowMs: number, limit: number): outbox.OutboxRow[] {
+    return outbox.dueOutbox(this.#db, sink, nowMs, limit)
+  }
+
+  markSent(seq: number, nowMs: number): void {
+    outbox.markSent(this.#db, seq, nowMs)
+  }
+
+  markFailed(seq: number, nextMs: number, error: string): void {
+    outbox.markFailed(this.#db, seq, nextMs, error)
+  }
+
+  alertState(incidentId: string): unknown {
+    return alertStates.alertState(this.#db, incidentId)
+  }
+
+  /** `revisitMs`: when the incident must be looked at again; null if nothing is held back. */
+  putAlertState(incidentId: string, state: unknown, revisitMs: number | null): void {
+    alertStates.putAlertState(this.#db, incidentId, state, revisitMs)
+  }
+
+  /** Incidents whose time to be looked at again has come. */
+  dueAlertStates(nowMs: number, limit: number): string[] {
+    return alertStates.dueAlertStates(this.#db, nowMs, limit)
+  }
+
+  outboxDepth(): outbox.SinkDepth[] {
+    return outbox.outboxDepth(this.#db)
+  }
+
+  /** Forgets at most `limit` facts of a kind; call again until it says 0. */
+  retain(kind: FactKind | "register-hits", beforeMs: number, limit: number): number {
+    return retain(this.#db, kind, beforeMs, limit)
+  }
+
+  check(): StoreCheck {
+    return check(this.#db)
+  }
+}

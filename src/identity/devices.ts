@@ -1,0 +1,185 @@
+/**
+ * Devices by any of their names, and what MDM said of them at a time.
+ *
+ * In: device and posture records of one tenant. Out: which device is meant, or why none can be
+ * told. It must not guess: two names that point to two devices name none.
+ */
+import type { DeviceNames } from "../record/app-event.ts"
+import type { Platform } from "../record/common.ts"
+import type { Device } from "../record/device.ts"
+import type { Posture } from "../record/posture.ts"
+import { canonicalMac, isLocallyAdministered } from "./mac.ts"
+import { PostureHistory } from "./posture-history.ts"
+
+export interface DeviceMatch {
+  device_id: string | null
+  because: string
+}
+
+export interface DeviceSettings {
+  /** Whose devices: records of other tenants are passed over. */
+  tenant: string
+  /** How many devices are kept, about 2 KB each with their names; further ones are dropped. */
+  limit?: number
+}
+
+/** Names that belong to one device each, surest first. */
+const ownNames = ["mdm_id", "serial", "udid", "imei", "wifi_mac"] as const
+type OwnName = (typeof ownNames)[number]
+
+export class DeviceIndex {
+  readonly tenant: string
+  /** Records of devices beyond the limit. */
+  dropped = 0
+  readonly postures: PostureHistory
+  readonly #limit: number
+  readonly #devices = new Map<string, Device>()
+  /** A name of several devices keeps them all, until one of them gives it up. */
+  readonly #byName: Record<OwnName | "user", Map<string, string | Set<string>>> = {
+    mdm_id: new Map(),
+    serial: new Map(),
+    udid: new Map(),
+    imei: new Map(),
+    wifi_mac: new Map(),
+    user: new Map(),
+  }
+
+  constructor(devices: Iterable<Device>, postures: Iterable<Posture>, settings: DeviceSettings) {
+    this.tenant = settings.tenant
+    this.#limit = settings.limit ?? 500_000
+    for (const device of devices) this.add(device)
+    this.postures = new PostureHistory(postures, settings.tenant)
+  }
+
+  /** Takes one more record of a device; only the latest of each device counts. */
+  add(device: Device): void {
+    if (device.tenant !== this.tenant) return
+    const known = this.#devices.get(device.device_id)
+    if (!known && this.#devices.size >= this.#limit) this.dropped++
+    else if (!known || isLater(device, known)) {
+      if (known) this.#forgetNames(known)
+      this.#devices.set(device.device_id, device)
+      this.#learnNames(device)
+    }
+  }
+
+  /** The device as inventory knows it now; null for one that is only bound or named. */
+  get(deviceId: string): Device | null {
+    return this.#devices.get(deviceId) ?? null
+  }
+
+  platformOf(deviceId: string): Platform {
+    return this.#devices.get(deviceId)?.platform ?? "unknown"
+  }
+
+  /** The one device of a user; null if the user has none or several. */
+  ofUser(user: string): string | null {
+    const known = this.#byName.user.get(nameKey("user", user) ?? "")
+    return typeof known === "string" ? known : null
+  }
+
+  /**
+   * The device that an app event names. Every name that inventory knows must point to the same one;
+   * a name it does not know says nothing, but a serial or UDID that differs from the device's own
+   * contradicts. The user is asked last, and `ip` never: an address names a device only in a realm,
+   * which the producer of the event does not know.
+   */
+  find(names: DeviceNames): DeviceMatch {
+    const hits = new Map<string, string>()
+    const silent: string[] = []
+    if (names.device_id) hits.set(names.device_id, "device_id")
+    for (const name of ownNames) {
+      const value = names[name]
+      if (!value) continue
+      const hit = this.#lookUp(name, value)
+      if ("device_id" in hit) {
+        if (!hits.has(hit.device_id)) hits.set(hit.device_id, name)
+      } else silent.push(hit.because)
+    }
+    if (hits.size > 1) return none(`names of different devices: ${contradiction(hits)}`)
+    const [hit] = hits
+    if (!hit) return this.#findByUser(names.user, silent)
+    const [deviceId, name] = hit
+    const differs = this.#differing(deviceId, names)
+    if (differs) return none(`${name} names ${deviceId}, whose ${differs} is another`)
+    return { device_id: deviceId, because: `named by ${name}` }
+  }
+
+  #lookUp(name: OwnName, value: string): { device_id: string } | { because: string } {
+    const key = nameKey(name, value)
+    if (key === null) return { because: `${name} ${value} is randomised or malformed` }
+    const known = this.#byName[name].get(key)
+    if (known === undefined) return { because: `${name} ${value} is not in inventory` }
+    if (typeof known !== "string") return { because: `${name} ${value} belongs to several devices` }
+    return { device_id: known }
+  }
+
+  #findByUser(user: string | null, silent: string[]): DeviceMatch {
+    if (user) {
+      const deviceId = this.ofUser(user)
+      if (deviceId) return { device_id: deviceId, because: "named by user, who has one device" }
+      silent.push(`user ${user} has no device or several`)
+    }
+    return none(silent.length > 0 ? silent.join("; ") : "the event names no device")
+  }
+
+  #differing(deviceId: string, names: DeviceNames): "serial" | "udid" | null {
+    const device = this.#devices.get(deviceId)
+    for (const name of ["serial", "udid"] as const) {
+      const own = device?.[name]
+      const given = names[name]
+      if (own && given && nameKey(name, own) !== nameKey(name, given)) return name
+    }
+    return null
+  }
+
+  #learnNames(device: Device): void {
+    for (const [name, key] of namesOf(device)) {
+      const known = this.#byName[name].get(key)
+      if (known === undefined) this.#byName[name].set(key, device.device_id)
+      else if (typeof known === "string")
+        this.#byName[name].set(key, new Set([known, device.device_id]))
+      else known.add(device.device_id)
+    }
+  }
+
+  #forgetNames(device: Device): void {
+    for (const [name, key] of namesOf(device)) {
+      const known = this.#byName[name].get(key)
+      if (typeof known !== "object") {
+        this.#byName[name].delete(key)
+        continue
+      }
+      known.delete(device.device_id)
+      const [first] = known
+      if (known.size === 1 && first !== undefined) this.#byName[name].set(key, first)
+    }
+  }
+}
+
+function namesOf(device: Device): [name: OwnName | "user", key: string][] {
+  return [...ownNames, "user" as const].flatMap((name) => {
+    const key = device[name] === null ? null : nameKey(name, device[name])
+    return key === null ? [] : [[name, key]]
+  })
+}
+
+/** How a name is compared: identifiers without regard to case; null for one that cannot name. */
+function nameKey(name: OwnName | "user", value: string): string | null {
+  if (name !== "wifi_mac") return value.toLowerCase()
+  const mac = canonicalMac(value)
+  return mac === null || isLocallyAdministered(mac) ? null : mac
+}
+
+function contradiction(hits: ReadonlyMap<string, string>): string {
+  return [...hits].map(([deviceId, name]) => `${name} means ${deviceId}`).join(", ")
+}
+
+function isLater(one: Device, other: Device): boolean {
+  if (one.observed_at !== other.observed_at) return one.observed_at > other.observed_at
+  return one.id > other.id
+}
+
+function none(because: string): DeviceMatch {
+  return { device_id: null, because }
+}

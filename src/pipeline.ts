@@ -1,0 +1,62 @@
+/**
+ * The way of the data, as one sentence in two halves. A sensor worker turns connections into facts;
+ * the correlator turns facts into judgements and alerts. Between them stand the store and, the only
+ * way back, the register.
+ */
+import { type Raised, raise } from "./alert/raise.ts"
+import { incidentId, rollUp } from "./analytics/incidents.ts"
+import { judgeDevice } from "./analytics/judge.ts"
+import { settle } from "./analytics/settle.ts"
+import type { Recorder } from "./evidence/recorder.ts"
+import { joinDevice } from "./identity/join.ts"
+import { type Listen, type Sensor, startSensor } from "./intercept/sensor.ts"
+import type { SensorDeps } from "./intercept/sensor-deps.ts"
+import type { Policy } from "./policy/prepare.ts"
+import { stepTrials, type TrialOutcome } from "./policy/trial.ts"
+import type { Finding } from "./record/finding.ts"
+import type { Incident } from "./record/incident.ts"
+import type { World } from "./world.ts"
+
+type Parts = Omit<SensorDeps, "policy" | "onAttempt" | "onFlow" | "onHit"> & {
+  watch: { readonly current: Policy }
+  recorder: Recorder
+}
+
+/** client connection -> observe -> policy -> intercept -> evidence. */
+export function sense(listen: Listen, { watch, recorder, ...deps }: Parts): Promise<Sensor> {
+  return startSensor(listen, {
+    ...deps,
+    policy: () => watch.current,
+    onAttempt: (attempt) => recorder.record("attempts", attempt),
+    onFlow: (flow) => recorder.record("flows", flow),
+    onHit: (hit) => recorder.recordHit(hit),
+  })
+}
+
+/** What came of the news, to be written in one commit. */
+export interface Judged {
+  findings: Finding[]
+  incidents: { incident: Incident; raised: Raised }[]
+  trials: TrialOutcome
+}
+
+/** evidence -> identity -> analytics -> alert, and the register for policy. */
+export function correlate(world: World): Judged {
+  const { config, hits, now } = world
+  const judged = world.devices.map(joinDevice).map((evidence) => {
+    const { device_id } = evidence
+    const judgement = judgeDevice(evidence, world.contextOf(device_id), config.analytics)
+    return { ...judgement, findings: settle(world.findingsOf(device_id), judgement) }
+  })
+  const judgements = judged.flatMap((device) => device.judgements)
+  const findings = judged.flatMap((device) => device.findings)
+  const affected = new Set([...findings.map(incidentId), ...world.dueIncidents])
+  const all = world.withChanged(findings, affected)
+  const incidents = rollUp(all, world.incidents(affected), world.writer).map((incident) => {
+    const told = world.told(incident, all)
+    return { incident, raised: raise({ ...told, incident, settings: config.alerts, now }) }
+  })
+  const { trials: entries, newId, writer: common } = world
+  const step = { trials: entries, judgements, hits, settings: config.control, common, now, newId }
+  return { findings, incidents, trials: stepTrials(step) }
+}
