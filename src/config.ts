@@ -53,6 +53,8 @@ export const Config = z.strictObject({
   "allow-client": z.array(Network).default([]),
   /** Destinations that are opened although closed by default: loopback, own addresses, ... */
   "allow-destination": z.array(Network).default([]),
+  /** Names that the sensor resolves by itself before it asks the system, as in /etc/hosts. */
+  hosts: z.record(z.string().min(1), z.array(z.string().min(1)).min(1)).default({}),
   /** What is done with bytes in a tunnel that are no TLS. */
   "not-tls": z.enum(["splice", "block"]).default("splice"),
   limits: Limits.prefault({}),

@@ -19,7 +19,7 @@ export interface Actor {
   program: string | null
 }
 
-/** All sightings of one actor at one destination. */
+/** All sightings of one actor at one destination, oldest first. */
 export interface KeyGroup {
   actor: Actor
   destination: string
@@ -51,7 +51,13 @@ export function groupByKey({ attempts, flows }: Sightings): KeyGroup[][] {
     if (place) place.push(sighting)
     else places.set(sighting.destination, [sighting])
   }
-  return [...places.values()].map((place) => groupPlace(place, versions))
+  const groups = [...places.values()].map((place) => groupPlace(place, versions))
+  for (const group of groups.flat()) {
+    // What was adopted came after what was observed.
+    group.attempts.sort(byTime)
+    group.flows.sort(byTime)
+  }
+  return groups
 }
 
 /**

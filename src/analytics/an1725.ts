@@ -8,12 +8,11 @@ import type { Channel } from "../record/finding.ts"
 import { allowance, allowedDestinations, isAllowedApp } from "./allowed.ts"
 import { concludes } from "./conclude.ts"
 import { type Term, weigh } from "./confidence.ts"
-import { an1725Table } from "./confidence-table.ts"
+import { an1725Table, patternOf } from "./confidence-table.ts"
 import { covers } from "./host-list.ts"
 import { type Management, management } from "./managed-app.ts"
-import { patternOf } from "./pattern-of.ts"
 import { lastUpTo } from "./rank.ts"
-import { type StateAt, stateTimeline } from "./state-at.ts"
+import type { StateAt } from "./state-at.ts"
 import {
   type AnalyticJudgement,
   ceilings,
@@ -61,8 +60,7 @@ export function judgeAn1725(subject: Subject): AnalyticJudgement | null {
   const trust =
     key.app_id === null
       ? null
-      : trustEvidence(subject.device.app_events, {
-          appId: key.app_id,
+      : trustEvidence(subject.story(key.app_id), {
           appVersion: app_version,
           destination,
           sessions: sessionsOf(subject),
@@ -113,7 +111,12 @@ function apiChannel(trust: TrustEvidence | null, { settings }: Subject): Channel
   const { preceding, apart, lesser, statics, watched } = trust
   if (preceding.length > 0) {
     const ids = preceding.flatMap(({ event, session }) => [event.id, session.id])
-    return channel(API, "met", `${preceding.length} trust evaluations of the app ${within}.`, ids)
+    return channel(
+      API,
+      "met",
+      `The app evaluated trust itself ${within}, at ${preceding.length} sessions.`,
+      ids,
+    )
   }
   const recorded = [...lesser, ...statics].map((event) => event.id)
   if (recorded.length > 0)
@@ -148,9 +151,9 @@ function stateChannel(
   subject: Subject,
   trust: TrustEvidence | null,
 ): { channel: Channel; quiet: boolean } {
-  const { settings, judgement, device } = subject
+  const { settings, judgement, story } = subject
   const holds = settings["state-holds"]
-  const stateOf = stateTimeline(device.app_events, judgement.key.app_id)
+  const stateOf = story(judgement.key.app_id).stateAt
   const states = sessionsOf(subject).map((session) => ({
     session,
     state: stateOf(session.start, holds),

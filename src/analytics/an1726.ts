@@ -10,15 +10,13 @@ import type { Flow as FlowRecord } from "../record/flow.ts"
 import { allowance, allowedDestinations, isAllowedApp } from "./allowed.ts"
 import { concludes } from "./conclude.ts"
 import { type Term, weigh } from "./confidence.ts"
-import { an1726Table } from "./confidence-table.ts"
+import { an1726Table, patternOf } from "./confidence-table.ts"
 import { isOpaque } from "./control.ts"
 import { covers } from "./host-list.ts"
 import { type Management, management } from "./managed-app.ts"
-import { patternOf } from "./pattern-of.ts"
 import { lastUpTo } from "./rank.ts"
 import { isBaselined } from "./scope.ts"
 import type { Sighting } from "./sighting.ts"
-import { stateTimeline } from "./state-at.ts"
 import {
   type AnalyticJudgement,
   ceilings,
@@ -151,7 +149,7 @@ function stateChannel(
   repeats: readonly Sighting<FlowRecord>[],
 ): Channel {
   const { TimeWindow, ForegroundStateRequired } = subject.settings.AN1726
-  const stateOf = stateTimeline(subject.device.app_events, subject.judgement.key.app_id)
+  const stateOf = subject.story(subject.judgement.key.app_id).stateAt
   const states = [...sessionsOf(subject), ...repeats].map((session) => ({
     session,
     state: stateOf(session.start, TimeWindow),

@@ -5,7 +5,8 @@
  * C confirmed; P probable, refuses-here or private-trust; O opaque-persistent; E refuses-everything;
  * R repeated short-lived sessions; W suspected, waiting for its control flow.
  */
-import type { Row } from "./confidence.ts"
+import type { ScopeVerdict } from "../record/finding.ts"
+import type { Pattern, Row } from "./confidence.ts"
 
 /** AN1725, Android. `app-observed` and the others are explained in docs/analytics.md. */
 export const an1725Table: readonly Row[] = [
@@ -64,3 +65,29 @@ export const pinEffectTable: readonly Row[] = [
   { confidence: "low", pattern: ["C"], note: "no analytic is about this platform" },
   { confidence: "record", pattern: ["P", "O", "E", "W"] },
 ]
+
+/** The letter of a verdict. Null where no table has a row for the verdict. `suspected` waits for its control flow (W): it is
+ * none of C, P and O. */
+export function patternOf(verdict: ScopeVerdict): Pattern | null {
+  switch (verdict) {
+    case "confirmed":
+      return "C"
+    case "probable":
+    case "refuses-here":
+    case "private-trust":
+      return "P"
+    case "opaque-persistent":
+      return "O"
+    case "refuses-everything":
+      return "E"
+    case "suspected":
+      return "W"
+    case "accepts":
+    case "mixed":
+    case "broken-or-other":
+    case "platform-expected":
+    case "held-by-bypass":
+    case "undetermined":
+      return null
+  }
+}

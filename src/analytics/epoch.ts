@@ -34,12 +34,8 @@ export function cutKey(epoch: Epoch, device: DeviceAttribution): string {
 export function epochs(inOrder: readonly Dated[]): (of: Dated) => Epoch {
   const told = inOrder.filter((each) => each.fact.issuing_ca !== null)
   return (of) => {
-    if (of.fact.issuing_ca !== null) return plain(of.fact)
+    if (of.fact.issuing_ca !== null) return of.fact
     const before = lastUpTo(told, of.start, (each) => each.start)
-    return plain((before ?? told[0] ?? of).fact)
+    return (before ?? told[0] ?? of).fact
   }
-}
-
-function plain({ issuing_ca, sensor_config }: Epoch): Epoch {
-  return { issuing_ca, sensor_config }
 }

@@ -9,6 +9,7 @@ import type { Finding } from "../record/finding.ts"
 import type { ScopeJudgement } from "../record/scope-judgement.ts"
 import { judgeAn1725 } from "./an1725.ts"
 import { judgeAn1726 } from "./an1726.ts"
+import { appStories } from "./app-story.ts"
 import { caMissingFindings, isCaAbsent } from "./ca-missing.ts"
 import { findingOf } from "./finding-of.ts"
 import { judgePinEffect } from "./pin-effect.ts"
@@ -27,7 +28,10 @@ export function judgeDevice(
   settings: AnalyticsSettings,
 ): DeviceJudgement {
   const keys = scopeDevice(evidence, context, settings)
-  const subjects = keys.map((key): Subject => ({ ...key, device: evidence, context, settings }))
+  const story = appStories(evidence.app_events)
+  const subjects = keys.map(
+    (key): Subject => ({ ...key, device: evidence, context, settings, story }),
+  )
   const findings = subjects.flatMap((subject) => {
     const answer = maySpeak(subject) ? analyticOf(subject) : null
     return answer ? [findingOf(subject, explained(subject, answer))] : []
@@ -40,7 +44,7 @@ export function judgeDevice(
 
 /** A key that trusts us, never decided, or failed for its own reasons gives no finding; nothing is
  * said while the sensor itself is at fault. Refusals too few for a verdict may still be recorded. */
-function maySpeak({ judgement, context }: Subject): boolean {
+function maySpeak({ judgement, evidence, context }: Subject): boolean {
   if (context.sensor_fault) return false
   switch (judgement.verdict) {
     case "confirmed":
@@ -50,8 +54,9 @@ function maySpeak({ judgement, context }: Subject): boolean {
     case "opaque-persistent":
     case "refuses-everything":
     case "suspected":
-    case "undetermined":
       return true
+    case "undetermined":
+      return evidence.refusals.length > 0 || evidence.flows.length > 0
     case "accepts":
     case "mixed":
     case "broken-or-other":

@@ -19,6 +19,8 @@ import type { Sighting } from "./sighting.ts"
 
 export interface KeyEvidence {
   group: KeyGroup
+  /** `cutKey` of the two that follow. */
+  cut: string
   epoch: Epoch
   device: DeviceAttribution
   /** Everything of the key in this cut, oldest first. */
@@ -47,6 +49,8 @@ export interface KeyEvidence {
 
 /** A cut of a group before its own weighing. */
 interface Cut {
+  /** `cutKey` of the two that follow. */
+  cut: string
   epoch: Epoch
   device: DeviceAttribution
   attempts: Sighting<Attempt>[]
@@ -135,18 +139,19 @@ export function isAccepted(attempt: Sighting<Attempt>): boolean {
  * device was bound, if anything was; else the last quality of binding.
  */
 function newestCut(group: KeyGroup): Cut | null {
-  const last = [...group.attempts, ...group.flows].sort(byTime).at(-1)
+  const ends = [group.attempts.at(-1), group.flows.at(-1)].filter((each) => each !== undefined)
+  const last = ends.sort(byTime).at(-1)
   if (!last) return null
   const bound = cutKey(last.epoch, "bound")
-  const isIn = (key: string) => (each: Sighting) => cutKey(each.epoch, each.who.device) === key
-  const hasBound = group.attempts.some(isIn(bound)) || group.flows.some(isIn(bound))
-  const device = hasBound ? "bound" : last.who.device
-  const inCut = isIn(cutKey(last.epoch, device))
+  const isBound = (each: Sighting) => each.cut === bound
+  const hasBound = group.attempts.some(isBound) || group.flows.some(isBound)
+  const cut = hasBound ? bound : last.cut
   return {
-    epoch: last.epoch,
-    device,
-    attempts: group.attempts.filter(inCut),
-    flows: group.flows.filter(inCut),
+    cut,
+    epoch: { issuing_ca: last.epoch.issuing_ca, sensor_config: last.epoch.sensor_config },
+    device: hasBound ? "bound" : last.who.device,
+    attempts: group.attempts.filter((each) => each.cut === cut),
+    flows: group.flows.filter((each) => each.cut === cut),
   }
 }
 
@@ -154,12 +159,11 @@ function newestCut(group: KeyGroup): Cut | null {
  * of this group: only an app that was not observed elsewhere can be this one. */
 function foreignAcceptances(group: KeyGroup, cut: Cut, other: KeyGroup): Sighting<Attempt>[] {
   if (other === group || group.actor.kind !== "app" || other.actor.kind === "app") return []
-  const key = cutKey(cut.epoch, cut.device)
   return other.attempts.filter(
     (attempt) =>
       isAccepted(attempt) &&
       !isObserved(attempt) &&
-      cutKey(attempt.epoch, attempt.who.device) === key &&
+      attempt.cut === cut.cut &&
       mayBeOf(group, attempt),
   )
 }

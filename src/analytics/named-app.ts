@@ -8,8 +8,7 @@ import type { Sighting } from "./sighting.ts"
 import { OPAQUE_HOURS } from "./verdict.ts"
 
 /** The OS's own app, or no app known on a stack that no program's User-Agent claims. */
-export function isPlatformActor(key: KeyEvidence): boolean {
-  const app = namedApp(key)
+export function isPlatformActor(key: KeyEvidence, app: NamedApp): boolean {
   if (app.id !== null) return isPlatformApp(app.id)
   const { stack, program } = key.group.actor
   return stack !== null && program === null
@@ -24,23 +23,29 @@ export interface NamedApp {
 /** The app of a key: the observed one, else the only one that hints name for what counts. */
 export function namedApp(key: KeyEvidence): NamedApp {
   const { actor } = key.group
-  const all: Sighting[] = [...key.attempts, ...key.flows].sort(byTime)
-  const told = (id: string | null, version: string | null): NamedApp => ({
-    id,
-    version:
-      version ??
-      all.findLast((each) => each.who.app_id === id && each.who.app_version !== null)?.who
-        .app_version ??
-      null,
-    signer:
-      all.findLast((each) => each.who.app_id === id && each.who.app_signer !== null)?.who
-        .app_signer ?? null,
-  })
-  if (actor.kind === "app") return told(actor.app_id, actor.app_version)
-  const counted = key.refusals.length > 0 ? key.refusals : all
-  const [id, second] = new Set(counted.map((each) => each.who.app_id).filter((app) => app !== null))
+  if (actor.kind === "app") return told(key, actor.app_id, actor.app_version)
+  const counted: readonly Sighting[] =
+    key.refusals.length > 0 ? key.refusals : [...key.attempts, ...key.flows]
+  const named = new Set<string>()
+  for (const { who } of counted) if (who.app_id !== null) named.add(who.app_id)
+  const [id, second] = named
   if (id === undefined || second !== undefined) return { id: null, version: null, signer: null }
-  return told(id, null)
+  return told(key, id, null)
+}
+
+/** Version and signer as they were last told of the app. */
+function told(key: KeyEvidence, id: string | null, version: string | null): NamedApp {
+  const last = (field: "app_version" | "app_signer") => {
+    const has = ({ who }: Sighting) => who.app_id === id && who[field] !== null
+    const found = [key.attempts.findLast(has), key.flows.findLast(has)]
+    return (
+      found
+        .filter((each) => each !== undefined)
+        .sort(byTime)
+        .at(-1)?.who[field] ?? null
+    )
+  }
+  return { id, version: version ?? last("app_version"), signer: last("app_signer") }
 }
 
 /** `observed` only where the observed evidence carries the verdict without what was adopted. */

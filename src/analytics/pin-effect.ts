@@ -3,8 +3,7 @@
  * of DET0646 is about these, so no ATT&CK id is given and nothing rises above low.
  */
 import { weigh } from "./confidence.ts"
-import { pinEffectTable } from "./confidence-table.ts"
-import { patternOf } from "./pattern-of.ts"
+import { patternOf, pinEffectTable } from "./confidence-table.ts"
 import { type AnalyticJudgement, ceilings, channel, type Subject } from "./subject.ts"
 
 /** The version of our own rule. */

@@ -9,13 +9,12 @@ import type { ScopeJudgement } from "../record/scope-judgement.ts"
 import { type AcceptanceIndex, acceptanceIndex, stackKey } from "./acceptance-index.ts"
 import { actorKey, groupByKey } from "./actor.ts"
 import { networkWindows } from "./drops.ts"
-import { cutKey } from "./epoch.ts"
 import { covers } from "./host-list.ts"
 import { toJudgement } from "./judgement.ts"
 import { type KeyEvidence, keysOfPlace } from "./key-evidence.ts"
-import { isPlatformActor, namedApp } from "./named-app.ts"
+import { isPlatformActor, type NamedApp, namedApp } from "./named-app.ts"
 import { postureAt } from "./posture-at.ts"
-import { qualifyingAcceptance } from "./qualify.ts"
+import { isOperators, qualifyingAcceptance } from "./qualify.ts"
 import type { AnalyticsSettings } from "./settings.ts"
 import { sightings } from "./sighting.ts"
 import { type Circumstances, verdictOf } from "./verdict.ts"
@@ -48,41 +47,54 @@ export function scopeDevice(
     register: new Map(context.register.map((entry) => [entry.id, entry])),
   }
   const keys = groupByKey(seen).flatMap((groups) => keysOfPlace(groups, input))
-  const platformHosts = new Set(
-    keys
-      .map((key) => key.group.destination)
-      .filter((destination) => covers(settings["platform-hosts"], destination)),
-  )
-  const isExpected = (key: KeyEvidence) =>
-    platformHosts.has(key.group.destination) && isPlatformActor(key)
-  const index = acceptanceIndex(seen.attempts, keys, (key) => !isExpected(key))
-  const platform = evidence.device?.platform ?? "unknown"
-  return keys
-    .map((key): ScopedKey => {
-      const qualifying = qualifyingAcceptance(key, {
-        index,
-        platform,
-        postures: evidence.postures,
-        settings,
-      })
-      const app = namedApp(key)
-      const circumstances: Circumstances = {
-        qualifying,
-        ceilings: ceilingsOf(key),
-        everything: everythingWords(key, index, evidence, settings),
-        platformExpected: isExpected(key),
-        baselined: isBaselined(app.id, key.group.destination, context, settings),
-        acceptedElsewhere:
-          context.accepted_elsewhere.get(
-            elsewhereKey(app.id, app.version, key.group.destination),
-          ) ?? [],
-        sensorFault: context.sensor_fault,
-      }
-      const verdict = verdictOf(key, circumstances, settings.scope)
-      const judgement = toJudgement(key, platform, app, circumstances, verdict, evidence.device_id)
-      return { judgement, evidence: key, platformHost: platformHosts.has(key.group.destination) }
-    })
+  const named = keys.map((key) => nameKey(key, settings))
+  const expected = new Set(named.filter((each) => each.platformExpected).map(({ key }) => key))
+  const index = acceptanceIndex({
+    attempts: seen.attempts,
+    keys,
+    countsAsRefused: (key) => !expected.has(key),
+    isProof: (domain) => !isOperators(domain, settings),
+  })
+  return named
+    .map((key) => judgeKey(key, index, evidence, context, settings))
     .sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1))
+}
+
+interface NamedKey {
+  key: KeyEvidence
+  app: NamedApp
+  platformHost: boolean
+  platformExpected: boolean
+}
+
+function nameKey(key: KeyEvidence, settings: AnalyticsSettings): NamedKey {
+  const app = namedApp(key)
+  const platformHost = covers(settings["platform-hosts"], key.group.destination)
+  return { key, app, platformHost, platformExpected: platformHost && isPlatformActor(key, app) }
+}
+
+function judgeKey(
+  { key, app, platformHost, platformExpected }: NamedKey,
+  index: AcceptanceIndex,
+  evidence: DeviceEvidence,
+  context: JudgementContext,
+  settings: AnalyticsSettings,
+): ScopedKey {
+  const platform = evidence.device?.platform ?? "unknown"
+  const { destination } = key.group
+  const circumstances: Circumstances = {
+    qualifying: qualifyingAcceptance(key, { index, platform, postures: evidence.postures }),
+    ceilings: ceilingsOf(key),
+    everything: everythingWords(key, index, evidence, settings),
+    platformExpected,
+    baselined: isBaselined(app.id, destination, context, settings),
+    acceptedElsewhere:
+      context.accepted_elsewhere.get(elsewhereKey(app.id, app.version, destination)) ?? [],
+    sensorFault: context.sensor_fault,
+  }
+  const verdict = verdictOf(key, circumstances, settings.scope)
+  const judgement = toJudgement(key, platform, app, circumstances, verdict, evidence.device_id)
+  return { judgement, evidence: key, platformHost }
 }
 
 /** The key of `accepted_elsewhere`: `app_id|app_version|destination`, unknown parts left empty. */
@@ -133,7 +145,7 @@ function everythingWords(
   { postures }: DeviceEvidence,
   settings: AnalyticsSettings,
 ): string | null {
-  const cut = cutKey(key.epoch, key.device)
+  const cut = key.cut
   const stacks = new Set(key.refusals.map((refusal) => refusal.fact.stack))
   const [stack] = stacks
   const candidates: [string, string][] = [["The device", cut]]

@@ -10,7 +10,7 @@ import type { Attributed, Attribution, DeviceEvidence } from "../record/attribut
 import type { Flow } from "../record/flow.ts"
 import { byTime } from "./bucket.ts"
 import { destinationOf, properDomain, registrableDomain } from "./destination.ts"
-import { type Epoch, epochs } from "./epoch.ts"
+import { cutKey, type Epoch, epochs } from "./epoch.ts"
 import { programUserAgent } from "./library-user-agents.ts"
 import type { AnalyticsSettings } from "./settings.ts"
 
@@ -28,6 +28,8 @@ export interface Sighting<Fact extends Attempt | Flow = Attempt | Flow> {
   /** CONNECT User-Agent that can stand for one program. */
   program: string | null
   epoch: Epoch
+  /** The cut that it falls into (epoch.ts). */
+  cut: string
 }
 
 export interface Sightings {
@@ -42,7 +44,8 @@ export function sightings(
   settings: AnalyticsSettings,
 ): Sightings {
   const from = now - settings.scope.window
-  const places = new Map<string, Place>()
+  const place = rememberedPlaces()
+  const program = rememberedPrograms(settings["library-user-agents"])
   const see = <Fact extends Attempt | Flow>(
     facts: readonly Attributed<Fact>[],
     length: (fact: Fact) => number,
@@ -51,18 +54,19 @@ export function sightings(
     for (const { fact, who } of facts) {
       const start = Date.parse(fact.observed_at)
       if (start <= from || start > now || seen.has(fact.id)) continue
-      const program = programUserAgent(fact.connect_user_agent, settings["library-user-agents"])
-      const place = placeOf(fact, places)
-      const epoch = { issuing_ca: fact.issuing_ca, sensor_config: fact.sensor_config }
+      const { destination, registrable, hasDomain } = place(fact)
       seen.set(fact.id, {
         id: fact.id,
         start,
         end: start + length(fact),
         fact,
         who,
-        ...place,
-        program,
-        epoch,
+        destination,
+        registrable,
+        hasDomain,
+        program: program(fact.connect_user_agent),
+        epoch: fact,
+        cut: "",
       })
     }
     return [...seen.values()].sort(byTime)
@@ -73,7 +77,10 @@ export function sightings(
   )
   const flows = see(evidence.flows, (fact) => fact.duration_ms)
   const epochOf = epochs([...attempts, ...flows].sort(byTime))
-  for (const sighting of [...attempts, ...flows]) sighting.epoch = epochOf(sighting)
+  for (const sighting of [...attempts, ...flows]) {
+    sighting.epoch = epochOf(sighting)
+    sighting.cut = cutKey(sighting.epoch, sighting.who.device)
+  }
   return { attempts, flows }
 }
 
@@ -83,16 +90,32 @@ interface Place {
   hasDomain: boolean
 }
 
-/** Remembered per destination: the Public Suffix List is asked once for each. */
-function placeOf(fact: Attempt | Flow, places: Map<string, Place>): Place {
-  const destination = destinationOf(fact)
-  const known = places.get(destination)
-  if (known) return known
-  const place = {
-    destination,
-    registrable: registrableDomain(destination),
-    hasDomain: properDomain(destination) !== null,
+/** The Public Suffix List is asked once for each destination. Bounded by the evidence. */
+function rememberedPlaces(): (fact: Attempt | Flow) => Place {
+  const places = new Map<string, Place>()
+  return (fact) => {
+    const asked = fact.sni ?? destinationOf(fact)
+    const known = places.get(asked)
+    if (known) return known
+    const destination = destinationOf(fact)
+    const registrable = registrableDomain(destination)
+    const place = { destination, registrable, hasDomain: properDomain(destination) !== null }
+    places.set(asked, place)
+    return place
   }
-  places.set(destination, place)
-  return place
+}
+
+/** Each User-Agent is compared with the libraries once. Bounded by the evidence. */
+function rememberedPrograms(
+  libraries: readonly string[],
+): (userAgent: string | null) => string | null {
+  const programs = new Map<string, string | null>()
+  return (userAgent) => {
+    if (userAgent === null) return null
+    const known = programs.get(userAgent)
+    if (known !== undefined) return known
+    const program = programUserAgent(userAgent, libraries)
+    programs.set(userAgent, program)
+    return program
+  }
 }

@@ -22,7 +22,8 @@ interface Told {
 
 export type StateTimeline = (ms: number, holdsMs: number) => StateAt
 
-/** The lock is the device's, whichever app's event told it; the rest is the app's own. */
+/** From events oldest first. The lock is the device's, whichever app's event told it; the rest is the
+ * app's own. */
 export function stateTimeline(events: readonly AppEvent[], appId: string | null): StateTimeline {
   const background: Told[] = []
   const locked: Told[] = []
@@ -37,8 +38,6 @@ export function stateTimeline(events: readonly AppEvent[], appId: string | null)
     if ((own || app.id === null) && state.recent_user_interaction !== null)
       interaction.push({ ms, value: state.recent_user_interaction, id })
   }
-  for (const told of [background, locked, interaction])
-    told.sort((a, b) => a.ms - b.ms || (a.id < b.id ? -1 : 1))
   return (ms, holdsMs) => {
     const at = [background, locked, interaction].map((told) => lastOf(told, ms, holdsMs))
     return {

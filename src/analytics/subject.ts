@@ -7,6 +7,7 @@ import type { App } from "../record/app.ts"
 import type { DeviceEvidence, JudgementContext } from "../record/attributed.ts"
 import type { Channel, ChannelState, Confidence, Finding } from "../record/finding.ts"
 import type { Posture } from "../record/posture.ts"
+import type { AppStory } from "./app-story.ts"
 import type { Interval } from "./bucket.ts"
 import type { Ceiling } from "./confidence.ts"
 import { postureAt } from "./posture-at.ts"
@@ -17,6 +18,8 @@ export interface Subject extends ScopedKey {
   device: DeviceEvidence
   context: JudgementContext
   settings: AnalyticsSettings
+  /** What mobile EDR told of an app on the device. */
+  story: (appId: string | null) => AppStory
 }
 
 export interface AnalyticJudgement {

@@ -5,14 +5,15 @@
  * pinning. A static fact says that the version can pin, not that it did.
  */
 import type { AppEvent } from "../record/app-event.ts"
+import type { AppStory } from "./app-story.ts"
 import type { Interval } from "./bucket.ts"
 import { hostOf } from "./destination.ts"
 import { rank } from "./rank.ts"
 
 export interface TrustEvidence {
-  /** Runtime evaluation or pin comparison, each with the session that followed within the window. */
+  /** Sessions with the last runtime evaluation or pin comparison within the window before each. */
   preceding: { event: AppEvent; session: Interval }[]
-  /** Runtime evaluations that no session of the key followed in time. */
+  /** Runtime evaluations, where none preceded a session of the key in time. */
   apart: AppEvent[]
   /** Recorded, not counted: hostname verifiers and kinds that are not known. */
   lesser: AppEvent[]
@@ -23,7 +24,6 @@ export interface TrustEvidence {
 }
 
 export interface TrustQuestion {
-  appId: string
   appVersion: string | null
   destination: string
   /** In the order of time. */
@@ -31,49 +31,40 @@ export interface TrustQuestion {
   windowMs: number
 }
 
-export function trustEvidence(events: readonly AppEvent[], question: TrustQuestion): TrustEvidence {
-  const found: TrustEvidence = { preceding: [], apart: [], lesser: [], statics: [], watched: false }
-  const reporting = new Set<string>()
-  const onApp = new Set<string>()
-  const inOrder = [...events].sort((a, b) =>
-    a.observed_at === b.observed_at
-      ? a.id < b.id
-        ? -1
-        : 1
-      : a.observed_at < b.observed_at
-        ? -1
-        : 1,
-  )
-  for (const event of inOrder) {
-    if (event.trust?.evidence === "runtime") reporting.add(event.source)
-    if (event.app.id !== question.appId) continue
-    onApp.add(event.source)
-    if (event.trust && isAboutKey(event, question)) sort(event, event.trust, question, found)
+/** Of events that only describe the app the newest so many are looked at for each key. */
+const NEWEST = 50
+
+export function trustEvidence(story: AppStory, question: TrustQuestion): TrustEvidence {
+  const { evaluations, lesser, statics, watched } = story
+  const preceding = question.sessions.flatMap((session) => {
+    const event = lastBefore(evaluations, session.start, question)
+    return event ? [{ event, session }] : []
+  })
+  const newest = (told: readonly AppEvent[]) =>
+    told.slice(-NEWEST).filter((event) => isAboutKey(event, question))
+  return {
+    preceding,
+    apart: preceding.length > 0 ? [] : newest(evaluations.slice(-NEWEST).map(({ event }) => event)),
+    lesser: newest(lesser),
+    statics: newest(statics).filter(
+      ({ app }) => app.version !== null && app.version === question.appVersion,
+    ),
+    watched,
   }
-  found.watched = [...onApp].some((source) => reporting.has(source))
-  return found
 }
 
-function sort(
-  event: AppEvent,
-  trust: NonNullable<AppEvent["trust"]>,
+/** The last evaluation about the key, not after the session and within the window before it. */
+function lastBefore(
+  evaluations: AppStory["evaluations"],
+  sessionStart: number,
   question: TrustQuestion,
-  found: TrustEvidence,
-): void {
-  if (trust.evidence === "static") {
-    const isPin = trust.kind !== "hostname_verifier_override" && trust.kind !== "unknown"
-    const sameVersion = event.app.version !== null && event.app.version === question.appVersion
-    if (isPin && sameVersion) found.statics.push(event)
-    return
+): AppEvent | null {
+  for (let index = rank(evaluations, sessionStart, ({ ms }) => ms) - 1; index >= 0; index -= 1) {
+    const told = evaluations[index]
+    if (!told || sessionStart - told.ms > question.windowMs) return null
+    if (isAboutKey(told.event, question)) return told.event
   }
-  if (trust.kind !== "custom_trust_manager" && trust.kind !== "pin_comparison") {
-    found.lesser.push(event)
-    return
-  }
-  const at = Date.parse(event.observed_at)
-  const session = question.sessions[rank(question.sessions, at - 1, (each) => each.start)]
-  if (session && session.start - at <= question.windowMs) found.preceding.push({ event, session })
-  else found.apart.push(event)
+  return null
 }
 
 /** An event that names another version or another host is about something else. */

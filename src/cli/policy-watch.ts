@@ -9,6 +9,7 @@ import type { Log } from "../intercept/sensor-deps.ts"
 import { errorCode } from "../intercept/tls-error.ts"
 import { type Policy, preparePolicy } from "../policy/prepare.ts"
 import type { TrialUse } from "../policy/trial-use.ts"
+import { ClientDevices } from "./client-devices.ts"
 
 /** A change is noticed within this time, in milliseconds; looking costs a microsecond. */
 const lookEvery = 200
@@ -19,6 +20,8 @@ export class PolicyWatch {
   readonly #trials: TrialUse
   readonly #log: Log
   readonly #timer: NodeJS.Timeout
+  /** Who is behind an address, as far as the register asks. */
+  readonly clients: ClientDevices
   #data = -1
   #revision = -1
   #trouble = false
@@ -29,6 +32,7 @@ export class PolicyWatch {
     this.#config = config
     this.#trials = trials
     this.#log = log
+    this.clients = new ClientDevices(store, config)
     this.#policy = preparePolicy(config, [], trials)
     this.#look()
     this.#timer = setInterval(() => this.#look(), lookEvery)
@@ -59,6 +63,7 @@ export class PolicyWatch {
   #take(revision: number): void {
     const entries = this.#store.registerEntries(Date.now())
     this.#policy = preparePolicy(this.#config, entries, this.#trials)
+    this.clients.registerIs(entries)
     this.#trials.keep(new Set(entries.map(({ id }) => id)))
     this.#revision = revision
     this.#log("info", "register-changed", { entries: entries.length, faults: this.#policy.faults })

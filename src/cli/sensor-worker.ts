@@ -9,7 +9,7 @@ import { openStore } from "../evidence/open.ts"
 import { Recorder } from "../evidence/recorder.ts"
 import { OriginMemory } from "../intercept/origin-memory.ts"
 import { originTrust } from "../intercept/origin-trust.ts"
-import { Resolver } from "../intercept/resolver.ts"
+import { defaultResolverLimits, lookupWith, Resolver } from "../intercept/resolver.ts"
 import { sense } from "../pipeline.ts"
 import { parseNetwork } from "../policy/addresses.ts"
 import { clientAllowed, makeGuard } from "../policy/guard.ts"
@@ -54,7 +54,7 @@ childProcess(async (config, listen) => {
     leaves: new LeafStore({ ca, keys: await createLeafKeys() }),
     origins: new OriginMemory(),
     trust: originTrust(originCaPem),
-    resolver: new Resolver(Date.now),
+    resolver: new Resolver(Date.now, defaultResolverLimits, lookupWith(config.hosts)),
     guard: makeGuard({
       ownAddresses: ownAddresses(),
       allowDestinations: config["allow-destination"].map(parseNetwork),
@@ -62,6 +62,7 @@ childProcess(async (config, listen) => {
     clientAllowed: clientAllowed(allowedClients(config)),
     limits: config.limits,
     notTls: config["not-tls"],
+    deviceOf: (clientIp) => watch.clients.of(clientIp, Date.now()),
     trials,
     clock: Date.now,
     log,

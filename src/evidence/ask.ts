@@ -3,9 +3,11 @@
  * milliseconds of event time; answers are oldest first.
  */
 import type { Database } from "better-sqlite3"
+import type { App } from "../record/app.ts"
 import type { AppEvent } from "../record/app-event.ts"
 import type { Attempt } from "../record/attempt.ts"
 import type { Binding } from "../record/binding.ts"
+import type { Device } from "../record/device.ts"
 import type { Flow } from "../record/flow.ts"
 import type { RecordOf } from "../record/kinds.ts"
 import type { Posture } from "../record/posture.ts"
@@ -70,10 +72,30 @@ export function current<K extends InventoryKind>(db: Database, kind: K): RecordO
   return records<RecordOf[K]>(db, sql)
 }
 
-/** Whether the record of this id is stored and the newest on its subject. */
-export function isCurrent(db: Database, kind: InventoryKind, id: string): boolean {
-  const sql = `SELECT 1 FROM ${kind} r WHERE r.id = ? AND NOT EXISTS (${newer[kind]})`
-  return prepared(db, sql).get(id) !== undefined
+/** The statement in force on the subject of `record`: its own device, (device, profile) or app. */
+export function inForce<K extends InventoryKind>(
+  db: Database,
+  kind: K,
+  record: RecordOf[K],
+): RecordOf[K] | null {
+  const [of, ...subject] = subjectOf(kind, record)
+  const sql = `SELECT body FROM ${kind} WHERE ${of} ORDER BY observed_ms DESC, seq DESC LIMIT 1`
+  return records<RecordOf[K]>(db, sql, ...subject)[0] ?? null
+}
+
+function subjectOf<K extends InventoryKind>(
+  kind: K,
+  record: RecordOf[K],
+): [string, ...(string | null)[]] {
+  if (kind === "apps") {
+    const { app_id, tenant, platform, signer_sha256 } = record as App
+    const where = "app_id = ? AND tenant = ? AND platform = ? AND signer_sha256 IS ?"
+    return [where, app_id, tenant, platform, signer_sha256]
+  }
+  const { device_id, tenant } = record as Device | Posture
+  if (kind === "devices") return ["device_id = ? AND tenant = ?", device_id, tenant]
+  const where = "device_id = ? AND tenant = ? AND profile = ?"
+  return [where, device_id, tenant, (record as Posture).profile]
 }
 
 /** Rows that a newer one has overtaken and that were observed before a time: for retention. */
@@ -100,7 +122,14 @@ export function bindingsOf(db: Database, address: string): Binding[] {
   return records<Binding>(db, sql, address)
 }
 
-function records<R>(db: Database, sql: string, ...values: (string | number)[]): R[] {
+function records<R>(db: Database, sql: string, ...values: (string | number | null)[]): R[] {
   const rows = prepared(db, sql).all(...values) as { body: string }[]
   return rows.map(({ body }) => JSON.parse(body))
+}
+
+/** A device as its latest record has it. */
+export function device(db: Database, tenant: string, deviceId: string): Device | null {
+  const sql = `SELECT body FROM devices WHERE device_id = ? AND tenant = ?
+    ORDER BY observed_ms DESC, seq DESC LIMIT 1`
+  return records<Device>(db, sql, deviceId, tenant)[0] ?? null
 }

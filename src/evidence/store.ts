@@ -8,6 +8,7 @@ import type { Database } from "better-sqlite3"
 import type { AppEvent } from "../record/app-event.ts"
 import type { Attempt } from "../record/attempt.ts"
 import type { Binding } from "../record/binding.ts"
+import type { Device } from "../record/device.ts"
 import type { Flow } from "../record/flow.ts"
 import type { Kind, RecordOf } from "../record/kinds.ts"
 import type { Posture } from "../record/posture.ts"
@@ -116,8 +117,12 @@ export class Store {
     return ask.current(this.#db, kind)
   }
 
-  isCurrent(kind: ask.InventoryKind, id: string): boolean {
-    return ask.isCurrent(this.#db, kind, id)
+  inForce<K extends ask.InventoryKind>(kind: K, record: RecordOf[K]): RecordOf[K] | null {
+    return ask.inForce(this.#db, kind, record)
+  }
+
+  device(tenant: string, deviceId: string): Device | null {
+    return ask.device(this.#db, tenant, deviceId)
   }
 
   posturesOf(deviceId: string): Posture[] {

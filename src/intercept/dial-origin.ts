@@ -99,7 +99,7 @@ export function dialOrigin(
   })
   socket.once("secureConnect", () => {
     if (over) return
-    const upstream = verifiedFacts(socket, trust, firstContact)
+    const upstream = verifiedFacts(socket, firstContact)
     if (!socket.authorized)
       return fail("untrusted", String(socket.authorizationError), {
         ...upstream,
@@ -161,7 +161,7 @@ function awaitLateDemand(
   socket.on("error", onError).on("end", onEnd).on("close", onEnd).on("readable", onReadable)
 }
 
-function verifiedFacts(socket: TLSSocket, trust: OriginTrust, firstContact: boolean): Upstream {
+function verifiedFacts(socket: TLSSocket, firstContact: boolean): Upstream {
   const leaf = socket.getPeerX509Certificate()
   return {
     status: "verified",
@@ -171,7 +171,7 @@ function verifiedFacts(socket: TLSSocket, trust: OriginTrust, firstContact: bool
     tls_version: socket.getProtocol(),
     alpn: socket.alpnProtocol || null,
     client_certificate: firstContact ? (asksForCertificate(socket) ? "requested" : "none") : null,
-    public_trust: firstContact && leaf && socket.authorized ? trust.publicTrust(leaf) : null,
+    public_trust: socket.authorized,
   }
 }
 

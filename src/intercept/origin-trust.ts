@@ -1,12 +1,10 @@
-/** The TLS side towards origins: which roots count, what is offered, whose trust it was. */
+/** The TLS side towards origins: which roots count, and what is offered. */
 import { X509Certificate } from "node:crypto"
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls"
 
 export interface OriginTrust {
   /** Offers the hybrid group first, as the client did, or classical groups only. */
   context(hybrid: boolean): SecureContext
-  /** Whether a verified chain ends in a public root, and not in one that the operator added. */
-  publicTrust(leaf: X509Certificate): boolean
 }
 
 /** Nothing below TLS 1.2 with AEAD and ECDHE (RFC 9325 section 4.2). */
@@ -17,9 +15,6 @@ const ciphers = [
   "ECDHE+AESGCM",
   "ECDHE+CHACHA20",
 ].join(":")
-
-/** How many links of a chain are followed to its end. */
-const longestChain = 10
 
 /**
  * The roots that Node ships, and the operator's own (PEM, any number in one text). Two contexts for
@@ -36,20 +31,7 @@ export function originTrust(extraPem: string | null): OriginTrust {
   const classical = createSecureContext(plain)
   const hybrid = createSecureContext({ ...plain, ecdhCurve: `X25519MLKEM768:${plain.ecdhCurve}` })
 
-  return {
-    context: (wanted) => (wanted ? hybrid : classical),
-    publicTrust: (leaf) => {
-      if (extra.length === 0) return true
-      let at = leaf
-      for (let link = 0; link < longestChain; link++) {
-        if (extra.some((ca) => at.checkIssued(ca))) return false
-        const issuer = at.issuerCertificate
-        if (!issuer || issuer.fingerprint256 === at.fingerprint256) return true
-        at = issuer
-      }
-      return true
-    },
-  }
+  return { context: (wanted) => (wanted ? hybrid : classical) }
 }
 
 function certificates(pem: string): X509Certificate[] {

@@ -14,4 +14,5 @@ export function pump(from: Duplex, to: Duplex, seen: (chunk: Buffer) => void): v
   from.on("end", () => {
     if (to.writable) to.end()
   })
+  from.resume()
 }

@@ -131,8 +131,6 @@ export class Relay {
     origin.on("close", () => {
       if (!origin.readableEnded) this.#stop("rst", "origin")
     })
-    client.resume()
-    origin.resume()
   }
 
   #toOrigin(chunk: Buffer): void {

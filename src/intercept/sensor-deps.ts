@@ -2,6 +2,7 @@
 import type { InspectionCa } from "../ca/inspection-ca.ts"
 import type { LeafStore } from "../ca/leaf-store.ts"
 import type { FastWindow } from "../observe/outcome.ts"
+import type { ConnectionFacts } from "../policy/connection-view.ts"
 import type { Guard } from "../policy/guard.ts"
 import type { Policy } from "../policy/prepare.ts"
 import type { TrialUse } from "../policy/trial-use.ts"
@@ -53,6 +54,8 @@ export interface SensorDeps {
   notTls: "splice" | "block"
   /** Policy as it stands now; a changed register gives another object. */
   policy: () => Policy
+  /** The device that an address is bound to now, unambiguously, and its groups. */
+  deviceOf: (clientIp: string) => Pick<ConnectionFacts, "device_id" | "device_groups">
   /** What this worker let through under each trial. */
   trials: TrialUse
   /** Wall clock in epoch milliseconds. */

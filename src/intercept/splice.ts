@@ -31,7 +31,7 @@ export function splice(
   })
   const session = new OpaqueSession()
   const flow = new FlowRecord(connection, decision, deps)
-  const entry = decision.register_entry
+  const trial = decision.splice_cause === "trial" ? decision.register_entry : null
   let ended: Ended | null = null
   let connected = false
 
@@ -44,7 +44,7 @@ export function splice(
     origin.destroy()
   }
   function passed(chunk: Buffer): void {
-    if (entry && !deps.trials.passed(entry, chunk.length, deps.policy().control)) cut("fin")
+    if (trial && !deps.trials.passed(trial, chunk.length, deps.policy().control)) cut("fin")
   }
 
   const timers: NodeJS.Timeout[] = [
@@ -142,7 +142,8 @@ class FlowRecord {
     const entry_id = this.#decision.register_entry
     if (entry_id === null) return
     const at_ms = this.#deps.clock()
-    if (event === "open") this.#deps.trials.opened(entry_id, at_ms)
+    if (event === "open" && this.#decision.splice_cause === "trial")
+      this.#deps.trials.opened(entry_id, at_ms)
     const { sensor_id } = this.#deps.sensor.common
     this.#deps.onHit({ entry_id, at_ms, event, sensor_id, connection_id: this.#id, bytes })
   }

@@ -45,8 +45,7 @@ function decideAndAct(connection: ClientConnection, deps: SensorDeps): void {
   const decision = decide(
     {
       ...connection.facts,
-      device_id: null,
-      device_groups: [],
+      ...deps.deviceOf(arrival.clientIp),
       listener: arrival.listener,
       destination_ip: arrival.destinationIp ?? arrival.found.addresses[0] ?? null,
       hello_readable: hello !== null,

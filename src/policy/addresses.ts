@@ -97,21 +97,32 @@ export class NetworkTable<Value> {
   }
 }
 
-/** A fixed set of networks. */
+/** A fixed set of networks. One network, as in the scope of a register entry, needs no table. */
 export class NetworkSet {
   readonly #table = new NetworkTable<Network>()
+  readonly #only: Network | undefined
   readonly texts: readonly string[]
 
   constructor(networks: readonly Network[]) {
-    for (const network of networks) this.#table.add(network, network)
     this.texts = networks.map((network) => network.text)
+    if (networks.length === 1) this.#only = networks[0]
+    else for (const network of networks) this.#table.add(network, network)
   }
 
   /** Whether an address lies in one of the networks; what is no address lies in none. */
   has(address: string | Address): boolean {
     const read = typeof address === "string" ? readAddress(address) : address
-    return read !== null && this.#table.lookUp(read).length > 0
+    if (read === null) return false
+    return this.#only ? contains(this.#only, read) : this.#table.lookUp(read).length > 0
   }
+}
+
+function contains({ address, prefix }: Network, inner: Address): boolean {
+  if (address.version === 4)
+    return inner.version === 4 && mask4(inner.bits, prefix) === mask4(address.bits, prefix)
+  if (inner.version === 4) return false
+  const masked = mask6(inner.groups, prefix)
+  return mask6(address.groups, prefix).every((group, index) => group === masked[index])
 }
 
 /** Character by character: it runs for each connection, and a pattern with split is four times

@@ -14,6 +14,7 @@ import {
   deviceIs,
   groupIs,
   hostIs,
+  readHostPattern,
   stackIs,
 } from "./conditions.ts"
 import { type Anchors, type HostAnchors, RankedIndex } from "./ranked-index.ts"

@@ -22,8 +22,8 @@ export interface TrialHit {
 }
 
 export interface TrialStep extends Origin {
-  /** All entries of kind `trial` younger than eight days (`longestCoolDown` and a day): older ones
-   * decide nothing any more. */
+  /** Every trial that runs or has not expired, and those of the last day, which the caps count.
+   * Older ones of a key only make its next cool-down longer. */
   trials: readonly RegisterEntry[]
   /** Where one of a key (device, stack, SNI) changed, all of that key; all there are is right too. */
   judgements: readonly ScopeJudgement[]

@@ -51,7 +51,8 @@ export const Upstream = z.strictObject({
   tls_version: z.string().nullable(),
   alpn: z.string().nullable(),
   client_certificate: z.enum(["none", "requested", "required"]).nullable(),
-  /** Whether the origin's chain ends in a public root; null when not known. */
+  /** Whether the origin's chain ends in a root that clients can be expected to trust: a public one,
+   * or one that the operator declared (`origin-ca`); null when not known. */
   public_trust: z.boolean().nullable(),
 })
 export type Upstream = z.infer<typeof Upstream>

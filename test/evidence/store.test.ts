@@ -9,18 +9,7 @@ import { openStore } from "../../src/evidence/open.ts"
 import type { Store } from "../../src/evidence/store.ts"
 import { kindNames } from "../../src/record/kinds.ts"
 import { anyRecord } from "./any-record.ts"
-import {
-  app,
-  appEvent,
-  attempt,
-  binding,
-  device,
-  iso,
-  newDir,
-  posture,
-  registerEntry,
-  ten,
-} from "./fixtures.ts"
+import { app, appEvent, attempt, binding, device, iso, newDir, posture, ten } from "./fixtures.ts"
 
 const minute = 60_000
 const hour = 60 * minute
@@ -52,8 +41,8 @@ t.test("several processes may open a new store at once", async (t) => {
   )
   t.same(codes, [0, 0, 0])
   const store = openStore(dir)
-  t.equal(store.check().counts["attempts"], 3 * 3 * 20)
-  t.equal(store.check().counts["migrations"], 1)
+  const { attempts, migrations } = store.check().counts
+  t.same([attempts, migrations], [3 * 3 * 20, 1])
   store.close()
 })
 
@@ -130,23 +119,15 @@ t.test("an app event that comes again under another id is the same event", async
   )
 })
 
-t.test(
-  "a record of any kind comes back as it went in, whatever the order of its keys",
-  async (t) => {
-    for (const kind of kindNames) {
-      fc.assert(
-        fc.property(anyRecord(kind), (record) => {
-          const shuffled = backwards(record)
-          t.equal(canonicalJson(kind, shuffled), canonicalJson(kind, record))
-          const parsed = JSON.parse(canonicalJson(kind, shuffled))
-          if (canonicalJson(kind, parsed) !== canonicalJson(kind, record))
-            throw new Error("changed")
-        }),
-        { numRuns: 10 },
-      )
-    }
-  },
-)
+t.test("a record of any kind has one text, whatever the order of its keys", async (t) => {
+  for (const kind of kindNames) {
+    const different = fc
+      .sample(anyRecord(kind), { numRuns: 8, seed: 1 })
+      .filter((record) => canonicalJson(kind, backwards(record)) !== canonicalJson(kind, record))
+    t.same(different, [], kind)
+  }
+  t.match(canonicalJson("attempts", backwards(attempt("a"))), /^{"tenant":"acme","site":"hq",/)
+})
 
 t.test("judgements keep their current version", async (t) => {
   const store = newStore(t)
@@ -230,7 +211,6 @@ t.test("the newest statement on a device, profile or app is the one in force", a
     store.current("devices").map((one) => one.user),
     ["cleo", "dora"],
   )
-  t.same([store.isCurrent("devices", "new"), store.isCurrent("devices", "later")], [false, true])
 
   store.append("postures", [
     posture("p2", "d-1", ten),
@@ -276,101 +256,6 @@ t.test("bindings are half open, and one without an end lasts", async (t) => {
   )
 })
 
-t.test(
-  "a worker that polls sees each change of the register, and who made it is kept",
-  async (t) => {
-    const dir = newDir(t)
-    const store = openStore(dir)
-    const worker = openStore(dir, { readonly: true })
-    t.teardown(() => [store, worker].map((one) => one.close()))
-    const version = worker.dataVersion()
-    const revision = worker.registerRevision()
-    const bank = registerEntry("bank", "api.bank.example", ten + hour)
-    store.putRegister([bank, registerEntry("push", "push.example", null)], "anna", ten)
-    t.not(worker.dataVersion(), version)
-    t.equal(worker.registerRevision(), revision + 2)
-    t.same(
-      worker.registerEntries(ten).map((one) => one.id),
-      ["bank", "push"],
-    )
-    t.same(
-      worker.registerEntries(ten + hour).map((one) => one.id),
-      ["push"],
-      "expired at its time",
-    )
-
-    t.same(store.putRegister([bank], "anna", ten), { added: 0, changed: 0, known: 1 })
-    t.equal(worker.registerRevision(), revision + 2, "the same again is no change")
-    store.putRegister([{ ...bank, owner: "bert" }], "bert", ten + 1)
-    t.equal(store.removeRegister("bank", "cleo", "no longer pinned", ten + 2), true)
-    t.equal(store.removeRegister("bank", "cleo", "twice", ten + 3), false)
-    t.same(
-      worker.registerEntries(ten).map((one) => one.id),
-      ["push"],
-    )
-    t.same(
-      store
-        .registerAudit(0, 10)
-        .map(({ who, what, reason, before, after }) => [
-          who,
-          what,
-          reason,
-          before?.owner ?? null,
-          after?.owner ?? null,
-        ]),
-      [
-        ["anna", "added", "pinned by its vendor", null, "netops"],
-        ["anna", "added", "pinned by its vendor", null, "netops"],
-        ["bert", "changed", "pinned by its vendor", "netops", "bert"],
-        ["cleo", "removed", "no longer pinned", "bert", null],
-      ],
-    )
-    t.throws(() => worker.putRegister([bank], "worker", ten), /readonly/)
-  },
-)
-
-t.test("the outbox keeps the order, waits for the head, and sends an alert once", async (t) => {
-  const store = newStore(t)
-  const alerts = fc.sample(anyRecord("alerts"), { numRuns: 3, seed: 3 }).map((alert, n) => ({
-    ...alert,
-    id: `alert-${n}`,
-  }))
-  store.append("alerts", alerts)
-  t.throws(() => store.enqueue("no such alert", "syslog", ten), /FOREIGN KEY/)
-  for (const { id } of alerts) t.equal(store.enqueue(id, "syslog", ten), true)
-  t.equal(store.enqueue("alert-0", "syslog", ten), false, "enqueued once")
-  const due = (at: number) => store.dueOutbox("syslog", at, 10).map((row) => row.alert.id)
-  t.same(due(ten), ["alert-0", "alert-1", "alert-2"])
-  const [head] = store.dueOutbox("syslog", ten, 1)
-  t.same(head?.alert, JSON.parse(JSON.stringify(alerts[0])))
-  store.markFailed(head?.seq ?? 0, ten + minute, "ECONNREFUSED")
-  t.same(due(ten), [], "nothing overtakes the head")
-  t.same(due(ten + minute), ["alert-0", "alert-1", "alert-2"])
-  t.equal(store.dueOutbox("syslog", ten + minute, 1)[0]?.attempts, 1)
-  store.markSent(head?.seq ?? 0, ten + minute)
-  t.same(due(ten + minute), ["alert-1", "alert-2"])
-  t.same(store.outboxDepth(), [{ sink: "syslog", pending: 2, sent: 1, dead: 0 }])
-})
-
-t.test("a full outbox gives up its oldest alerts and counts them", async (t) => {
-  const store = newStore(t, { outboxLimit: 2 })
-  const [sample] = fc.sample(anyRecord("alerts"), { numRuns: 1, seed: 3 })
-  if (!sample) throw new Error("no sample")
-  for (const id of ["a", "b", "c"]) {
-    store.append("alerts", [{ ...sample, id }])
-    store.enqueue(id, "syslog", ten)
-    store.enqueue(id, "file", ten)
-  }
-  t.same(
-    store.dueOutbox("syslog", ten, 10).map((row) => row.alert.id),
-    ["b", "c"],
-  )
-  t.same(store.outboxDepth(), [
-    { sink: "file", pending: 2, sent: 0, dead: 1 },
-    { sink: "syslog", pending: 2, sent: 0, dead: 1 },
-  ])
-})
-
 t.test("retention forgets old facts in small steps, and keeps what is in force", async (t) => {
   const store = newStore(t)
   store.append("attempts", [
@@ -411,30 +296,6 @@ t.test("retention forgets old facts in small steps, and keeps what is in force",
     store.bindingsOf("10.1.0.7").map((one) => one.id),
     ["lasts"],
   )
-})
-
-t.test("a use of a register entry is counted once, however often it is sent", async (t) => {
-  const store = newStore(t)
-  const open = { kind: "register-hits", values: ["e", ten, "open", "s", "c-1", 0] } as const
-  const close = {
-    kind: "register-hits",
-    values: ["e", ten + 5, "close", "s", "c-1", 4096],
-  } as const
-  const rows = [open, close, open].map((row) => ({ ...row, values: [...row.values] }))
-  t.match(store.appendSerialised(rows), { added: 2, known: 1 })
-  t.same(store.followHits(1, 10), [
-    {
-      seq: 2,
-      hit: {
-        entry_id: "e",
-        at_ms: ten + 5,
-        event: "close",
-        sensor_id: "s",
-        connection_id: "c-1",
-        bytes: 4096,
-      },
-    },
-  ])
 })
 
 function backwards<T>(value: T): T {

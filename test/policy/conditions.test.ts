@@ -1,7 +1,8 @@
 import t from "tap"
-import { compileConditions } from "../../src/policy/conditions.ts"
+import { compileConditions, readHostPattern } from "../../src/policy/conditions.ts"
 import { ConnectionView } from "../../src/policy/connection-view.ts"
 import { Conditions } from "../../src/policy/settings.ts"
+import { parseHostPattern } from "../../src/record/host-pattern.ts"
 import { facts, noon } from "./given.ts"
 
 function holds(when: object, given: object, hosts: "own" | "any" = "own"): boolean {
@@ -69,4 +70,31 @@ t.test("a condition says what it asks and what it is shown, in bounded length", 
   t.equal(condition?.shows(new ConnectionView(facts()), noon), "api.example.org")
   const [group] = compileConditions(Conditions.parse({ "device-group": ["a"] }), "own")
   t.equal(group?.shows(new ConnectionView(facts({ device_groups: [] })), noon), "not known")
+})
+
+t.test("the short way to read a pattern reads what the long one reads", async (t) => {
+  for (const text of [
+    "a.example",
+    "*.a.example",
+    "A.example.",
+    "host7",
+    "192.0.2.1",
+    "10.0.0.0/8",
+    "::1",
+  ])
+    t.same(readHostPattern(text), parseHostPattern(text), text)
+  for (const text of [
+    "",
+    "*",
+    "*.",
+    ".a.example",
+    "a.*.example",
+    "a/b",
+    "127.1",
+    "*.127.1",
+    "a:1",
+  ]) {
+    t.throws(() => parseHostPattern(text), text)
+    t.throws(() => readHostPattern(text), text)
+  }
 })

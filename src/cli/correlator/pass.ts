@@ -16,7 +16,6 @@ import type { JoinInput } from "../../identity/join.ts"
 import { joinSettings } from "../../identity/settings.ts"
 import type { Log } from "../../intercept/sensor-deps.ts"
 import { correlate, type Judged } from "../../pipeline.ts"
-import { longestCoolDown } from "../../policy/trial.ts"
 import type { JudgementContext } from "../../record/attributed.ts"
 import type { Finding } from "../../record/finding.ts"
 import type { Incident } from "../../record/incident.ts"
@@ -30,6 +29,8 @@ const devicesAtOnce = 50
 /** Records of one client that are looked at; the newest count. */
 const mostRecords = 20_000
 const day = 86_400_000
+/** No trial lives longer than being armed, re-inspected and held or cooled at their longest. */
+const longestTrial = 60 * day
 
 export interface CorrelatorParts {
   store: Store
@@ -161,10 +162,11 @@ export class Correlator {
     }
   }
 
+  /** Those that run or have not ended, and those of the last day, which count against caps. */
   #trials(now: number) {
-    const { store } = this.#parts
-    return [...store.all("register", now - longestCoolDown - day)].filter(
-      (entry) => entry.kind === "trial",
+    return [...this.#parts.store.all("register", now - longestTrial)].filter(
+      ({ kind, expires_at }) =>
+        kind === "trial" && (expires_at === null || Date.parse(expires_at) > now - day),
     )
   }
 

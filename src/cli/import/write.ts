@@ -1,4 +1,5 @@
 /** Imported records on their way into the store, in the order of their lines. */
+import { isDeepStrictEqual } from "node:util"
 import type { Store } from "../../evidence/store.ts"
 import type { Kind, RecordOf } from "../../record/kinds.ts"
 import { type Completed, idAgain } from "./complete.ts"
@@ -19,23 +20,29 @@ export function writeRecord(store: Store, completed: Completed, now: number): [W
 }
 
 /**
- * A time that we filled in is no part of what the line says, so a line that is known gets the time
- * of the stored record. Unless something else was said of the subject since: then it is said anew.
+ * A time that we filled in is no part of what the line says. So an event that is known gets the
+ * stored one's; and a statement on a device or an app that says what is in force is that one. If
+ * something else was said in between, it is said anew, under an id of its own.
  */
 function asStored(
   store: Store,
   { kind, record, filled }: Completed,
 ): { kind: Kind; record: RecordOf[Kind] } {
-  const stored = filled.length > 0 ? store.get(kind, record.id) : null
-  if (!stored) return { kind, record }
-  if (isInventory(kind) && !store.isCurrent(kind, record.id)) {
-    return { kind, record: { ...record, id: idAgain(record.id, record.observed_at) } }
+  if (filled.length === 0) return { kind, record }
+  const stored = store.get(kind, record.id)
+  if (kind === "devices" || kind === "postures" || kind === "apps") {
+    const inForce = store.inForce(kind, record as RecordOf[typeof kind])
+    if (inForce && saysTheSame(inForce, record)) return { kind, record: inForce }
+    const id = stored ? idAgain(record.id, record.observed_at) : record.id
+    return { kind, record: { ...record, id } }
   }
-  const from = stored as unknown as Record<string, unknown>
-  const times = Object.fromEntries(filled.map((field) => [field, from[field]]))
-  return { kind, record: { ...record, ...times } }
+  const times = Object.fromEntries(filled.map((field) => [field, Reflect.get(stored ?? {}, field)]))
+  return { kind, record: stored ? { ...record, ...times } : record }
 }
 
-function isInventory(kind: Kind): kind is "devices" | "postures" | "apps" {
-  return kind === "devices" || kind === "postures" || kind === "apps"
+function saysTheSame(one: RecordOf[Kind], other: RecordOf[Kind]): boolean {
+  return isDeepStrictEqual(
+    { ...one, id: "", observed_at: "" },
+    { ...other, id: "", observed_at: "" },
+  )
 }

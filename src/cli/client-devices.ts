@@ -1,0 +1,63 @@
+/**
+ * Which device an address is bound to now, for policy. Asked only while some rule or register entry
+ * names a device or a group; answers are kept until the inventory changes. Fails closed: an address
+ * that is unbound, shared or ambiguous has no device, so nothing scoped to one matches.
+ */
+import type { Config } from "../config.ts"
+import type { Store } from "../evidence/store.ts"
+import { BindingIndex } from "../identity/bindings.ts"
+import type { ConnectionFacts } from "../policy/connection-view.ts"
+import type { RegisterEntry } from "../record/register-entry.ts"
+
+type ClientDevice = Pick<ConnectionFacts, "device_id" | "device_groups">
+
+const nobody: ClientDevice = Object.freeze({ device_id: null, device_groups: [] })
+/** Addresses remembered (200 bytes each; the oldest goes), and for how long, in milliseconds: a
+ * binding may begin or end without a new record. */
+const most = 50_000
+const keptFor = 1_000
+
+export class ClientDevices {
+  readonly #store: Store
+  readonly #config: Config
+  readonly #known = new Map<string, { until: number; device: ClientDevice }>()
+  #asked = false
+
+  constructor(store: Store, config: Config) {
+    this.#store = store
+    this.#config = config
+  }
+
+  /** The register changed. */
+  registerIs(entries: readonly RegisterEntry[]): void {
+    this.#asked =
+      this.#config.rules.some(({ when }) => when["device-group"] !== undefined) ||
+      entries.some(({ scope }) => scope.device_id !== null || scope.device_group !== null)
+  }
+
+  of(clientIp: string, now: number): ClientDevice {
+    if (!this.#asked) return nobody
+    const known = this.#known.get(clientIp)
+    if (known && known.until > now) return known.device
+    const device = this.#find(clientIp, now)
+    this.#known.delete(clientIp)
+    this.#known.set(clientIp, { until: now + keptFor, device })
+    if (this.#known.size > most) {
+      const [oldest] = this.#known.keys()
+      if (oldest !== undefined) this.#known.delete(oldest)
+    }
+    return device
+  }
+
+  #find(address: string, at: number): ClientDevice {
+    const { tenant, site, identity } = this.#config
+    const bindings = new BindingIndex(this.#store.bindingsOf(address), {
+      tenant,
+      clockToleranceMs: identity["clock-tolerance"],
+      platformOf: (deviceId) => this.#store.device(tenant, deviceId)?.platform ?? "unknown",
+    })
+    const { device_id, attribution } = bindings.resolve({ realm: site, address, at })
+    if (device_id === null || attribution !== "bound") return nobody
+    return { device_id, device_groups: this.#store.device(tenant, device_id)?.groups ?? [] }
+  }
+}

@@ -1,0 +1,381 @@
+import { spawn } from "node:child_process"
+import { readFileSync, utimesSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { PassThrough, Readable, Writable } from "node:stream"
+import { gzipSync } from "node:zlib"
+import fc from "fast-check"
+import t from "tap"
+import { exportRecords, writerTo } from "../../src/cli/export.ts"
+import { importFiles, summaryText } from "../../src/cli/import.ts"
+import { openStore } from "../../src/evidence/open.ts"
+import type { Store } from "../../src/evidence/store.ts"
+import { kindNames, kinds } from "../../src/record/kinds.ts"
+import { anyRecord } from "../evidence/any-record.ts"
+import { attempt, iso, newDir, registerEntry, ten } from "../evidence/fixtures.ts"
+
+const defaults = { tenant: "acme", site: "hq", sensor_id: "importer" }
+type Tap = Parameters<typeof newDir>[0]
+
+function newStore(t: Tap): Store {
+  const store = openStore(newDir(t))
+  t.teardown(() => store.close())
+  return store
+}
+
+async function exported(store: Store, of: readonly string[] = kindNames, sinceMs?: number) {
+  let text = ""
+  const write = async (lines: string) => {
+    text += lines
+    return true
+  }
+  await exportRecords({ store, kinds: of, write, ...(sinceMs === undefined ? {} : { sinceMs }) })
+  return text
+}
+
+/** Imports one text under a file name; files get a fixed time of change, 9:00. */
+async function imported(t: Tap, store: Store, name: string, content: string | Buffer, now = ten) {
+  const path = join(newDir(t), name)
+  writeFileSync(path, content)
+  const changed = new Date(ten - 3_600_000)
+  utimesSync(path, changed, changed)
+  return importedFiles(store, [path], now)
+}
+
+async function importedFiles(store: Store, files: string[], now = ten) {
+  const messages: string[] = []
+  const report = (message: string) => messages.push(message.replace(/^.*\/([^/]+:)/, "$1"))
+  const summary = await importFiles({ store, files, now, defaults, report })
+  return {
+    messages,
+    exitCode: summary.exitCode,
+    text: summaryText(summary),
+    counts: summary.counts,
+  }
+}
+
+t.test(
+  "export, import into an empty store and export again give the same bytes, for every kind",
+  async (t) => {
+    const [one, two] = [newStore(t), newStore(t)]
+    for (const kind of kindNames) {
+      const records = fc.sample(anyRecord(kind), { numRuns: 40, seed: 42 })
+      if (kind === "register") one.putRegister(records as never, "test", ten)
+      else one.append(kind, records as never)
+      t.ok([...one.all(kind)].length >= 30, kind)
+    }
+    const first = await exported(one)
+    const { exitCode, messages } = await imported(t, two, "all.ndjson", first)
+    t.same([exitCode, messages], [0, []])
+    t.ok((await exported(two)) === first, "the same bytes")
+    const again = await imported(t, two, "all.ndjson.gz", gzipSync(first))
+    t.same(
+      [...again.counts.values()].filter(
+        ({ added, updated, conflicts }) => added + updated + conflicts,
+      ),
+      [],
+    )
+    t.ok((await exported(two)) === first, "importing twice changes nothing")
+  },
+)
+
+t.test(
+  "an exported line names its kind in the singular, and --since leaves out what is older",
+  async (t) => {
+    const store = newStore(t)
+    store.append("attempts", [attempt("old", ten), attempt("new", ten + 1)])
+    const lines = (await exported(store, ["attempts"], ten + 1)).trimEnd().split("\n")
+    t.equal(lines.length, 1)
+    t.same(JSON.parse(lines[0] ?? ""), { record: "attempt", ...attempt("new", ten + 1) })
+    await t.rejects(
+      exported(store, ["attempt"]),
+      /no kind "attempt"; the kinds are attempts, flows/,
+    )
+    await t.rejects(exported(store, []), /at least one kind/)
+  },
+)
+
+t.test("export waits for a slow reader, and ends quietly when the reader goes", async (t) => {
+  const store = newStore(t)
+  store.append(
+    "attempts",
+    Array.from({ length: 600 }, (_, n) => attempt(`a${n}`)),
+  )
+  let unread = 0
+  let most = 0
+  const slow = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      unread += chunk.length
+      most = Math.max(most, unread)
+      setTimeout(() => {
+        unread = 0
+        done()
+      }, 5)
+    },
+  })
+  t.equal(await exportRecords({ store, kinds: ["attempts"], write: writerTo(slow) }), 600)
+  t.ok(most < 128 * 1024, `never more than a chunk waits (${most})`)
+
+  const head = spawn("head", ["-c", "10"], { stdio: ["pipe", "ignore", "ignore"] })
+  const count = await exportRecords({ store, kinds: ["attempts"], write: writerTo(head.stdin) })
+  t.ok(count <= 600)
+  const gone = new PassThrough()
+  gone.destroy()
+  t.ok((await exportRecords({ store, kinds: ["attempts"], write: writerTo(gone) })) < 600)
+})
+
+t.test("CSV of each flat kind is read by its file name", async (t) => {
+  const files = {
+    "devices.csv": `\ufeffdevice_id,platform,os_version,user,groups,wifi_mac
+d-17,android,14,anna@acme.example,staff;pilot,
+"d,18",ios,,"O'Hara, Bert",,02:00:00:00:00:01`,
+    "bindings-2026.csv": `address,valid_from,valid_to,device_id,source,confidence,shared
+10.1.0.7,2026-11-21T10:00:00+01:00,,d-17,dhcp,0.9,no
+10.1.0.8,2026-11-21T09:00:00Z,2026-11-21T10:00:00Z,d-18,,,yes`,
+    "apps.csv": `app_id,platform,declared_transport,approved_destinations,review_at
+com.example.bank,android,undeclared,*.bank.example;203.0.113.0/24,2027-01-01T00:00:00Z`,
+    "postures.csv": `device_id,profile,managed,inspection_ca,apps
+d-17,work,true,user-store,com.example.bank@4.2;com.example.mail
+d-18,,,,none
+d-19,,,,`,
+    "app-events.csv": `event_id,source,observed_at,type,app.id,dest.host,dest.port,trust.evidence,device.ip
+e-1,vendor-x,2026-11-21T10:00:00Z,tls_trust_customization,com.example.bank,api.bank.example,443,runtime,10.1.0.7`,
+  }
+  const store = newStore(t)
+  for (const [name, content] of Object.entries(files)) {
+    const { messages, exitCode } = await imported(t, store, name, content)
+    t.same([messages, exitCode], [[], 0], name)
+    const again = await imported(t, store, name, content, ten + 999)
+    t.notMatch(again.text, /added|conflict/, `${name} again doubles nothing`)
+  }
+  t.match(store.current("devices"), [
+    { ...defaults, v: 1, device_id: "d-17", groups: ["staff", "pilot"], wifi_mac: null },
+    { device_id: "d,18", user: "O'Hara, Bert", groups: [], observed_at: iso(ten - 3_600_000) },
+  ])
+  t.match(store.bindingsOf("10.1.0.7"), [
+    {
+      observed_at: iso(ten - 3_600_000),
+      valid_to: null,
+      source: "dhcp",
+      confidence: 0.9,
+      shared: false,
+    },
+  ])
+  t.match(store.bindingsOf("10.1.0.8"), [{ source: "import", shared: true, valid_to: iso(ten) }])
+  t.match(store.current("apps"), [{ approved_destinations: ["*.bank.example", "203.0.113.0/24"] }])
+  t.match(
+    store.current("postures").map(({ profile, managed, apps }) => [profile, managed, apps]),
+    [
+      ["work", true, [{ app_id: "com.example.bank", version: "4.2" }, { version: null }]],
+      ["device", null, []],
+      ["device", null, null],
+    ],
+    "none is known to be empty, an empty cell is not known",
+  )
+  t.match(store.appEventsBetween(ten, ten + 1), [
+    {
+      app: { id: "com.example.bank" },
+      dest: { port: 443 },
+      trust: { evidence: "runtime" },
+      received_at: iso(ten),
+    },
+  ])
+})
+
+t.test("a kind column lets one CSV hold several kinds", async (t) => {
+  const store = newStore(t)
+  const csv = `record,device_id,platform,profile,managed
+device,d-1,ios,,
+posture,d-1,,device,true
+flow,d-1,,,`
+  const { messages, counts } = await imported(t, store, "inventory.csv", csv)
+  t.match(messages, [/^inventory.csv:4: record: flow: must be one of device, binding/])
+  t.match([counts.get("devices")?.added, counts.get("postures")?.added], [1, 1])
+})
+
+t.test("mobile-EDR telemetry in its native form needs nothing added", async (t) => {
+  const native = {
+    v: 1,
+    event_id: "e-1",
+    source: "vendor-x",
+    observed_at: "2026-11-21T11:00:00.123+01:00",
+    device: { mdm_id: "m-1", ip: "10.1.0.7" },
+    app: { id: "com.example.app", version: "4.2" },
+    type: "a-type-of-tomorrow",
+    dest: { host: "api.example", port: 443, src_port: 51514 },
+    trust: { kind: "pin_comparison", evidence: "static" },
+    state: { app_state: "background", device_locked: true },
+  }
+  const store = newStore(t)
+  await imported(t, store, "edr.json", `${JSON.stringify(native)}\n`)
+  await imported(t, store, "edr-again.json", `${JSON.stringify(native)}\n`, ten + 5)
+  t.match(
+    [...store.all("app-events")],
+    [
+      {
+        observed_at: "2026-11-21T10:00:00.123Z",
+        received_at: iso(ten),
+        type: "a-type-of-tomorrow",
+        device: { mdm_id: "m-1", serial: null },
+        state: { device_locked: true, recent_user_interaction: null },
+      },
+    ],
+  )
+  t.equal([...store.all("app-events")].length, 1)
+})
+
+t.test(
+  "a bad line is told with file, line, field and what to do; the good ones are kept",
+  async (t) => {
+    const good = JSON.stringify({ record: "device", device_id: "d-1", platform: "ios" })
+    const cases: [string, RegExp][] = [
+      ["{", /no JSON .*one object a line/],
+      ["[]", /must be one JSON object a line/],
+      ["{}", /record: is missing; add it \(one of attempt, flow/],
+      ['{"record":"mystery"}', /record: "mystery" is no kind; correct it/],
+      ['{"record":"device","platform":"ios"}', /device_id: is missing; add it \(string\)/],
+      [
+        '{"record":"device","device_id":"d","platform":"symbian"}',
+        /platform: must be one of android, ios/,
+      ],
+      [
+        '{"record":"device","device_id":"d","platform":"ios","colour":"red"}',
+        /colour: no record of this kind has/,
+      ],
+      [
+        '{"record":"device","device_id":7,"platform":"ios"}',
+        /device_id: must be a string; correct it/,
+      ],
+      [
+        '{"record":"binding","address":"::1","device_id":"d","valid_from":"noon"}',
+        /valid_from|observed_at/,
+      ],
+      [`{"record":"device","device_id":"${"x".repeat(1_100_000)}"}`, /longer than 1048576 bytes/],
+    ]
+    for (const [line, expected] of cases) {
+      const store = newStore(t)
+      const { messages, exitCode, text } = await imported(
+        t,
+        store,
+        "in.ndjson",
+        `${good}\n${line}\n\n${good}`,
+      )
+      t.equal(messages.length, 1)
+      t.match(messages[0], expected)
+      t.match(messages[0], /^in.ndjson:2: /)
+      t.equal(exitCode, 1)
+      t.match(text, /devices: 1 added, 1 known/)
+    }
+    const store = newStore(t)
+    const latin1 = Buffer.concat([
+      Buffer.from(`${good}\n{"record":"device","user":"`),
+      Buffer.from([0xfc, 0x0a]),
+    ])
+    t.match((await imported(t, store, "in.ndjson", latin1)).messages, [
+      /^in.ndjson:2: is not UTF-8/,
+    ])
+  },
+)
+
+t.test("a bad CSV is told as well", async (t) => {
+  const cases: [string, string, RegExp[]][] = [
+    [
+      "devices.csv",
+      "device_id,colour\nd-1,red",
+      [/^devices.csv:1: colour: no column of devices.*columns: tenant/],
+    ],
+    ["things.csv", "a,b\n1,2", [/^things.csv:1: name the file after its kind/]],
+    ["findings.csv", "id\n1", [/^findings.csv:1: findings have no CSV form/]],
+    [
+      "devices.csv",
+      "device_id,platform\nd-1,ios,x\nd-2,ios",
+      [/^devices.csv:2: has 3 cells, the header 2/],
+    ],
+    ["devices.csv", "device_id,platform,v\nd-1,ios,two\n", [/^devices.csv:2: v: must be one of 1/]],
+    [
+      "bindings.csv",
+      "address,device_id,valid_from,confidence\n::1,d,2026-11-21T10:00:00Z,high",
+      [/confidence: must be a number/],
+    ],
+    ["devices.csv", 'device_id,platform\nd-1,ios\n"d-2,ios\n', [/no CSV .*Quote Not Closed/i]],
+  ]
+  for (const [name, content, expected] of cases) {
+    const { messages, exitCode } = await imported(t, newStore(t), name, content)
+    t.match(messages, expected)
+    t.equal(exitCode, 1)
+  }
+  const { messages, exitCode } = await importedFiles(newStore(t), ["/nowhere/devices.csv"])
+  t.match(messages, [/cannot be read further \(ENOENT/])
+  t.equal(exitCode, 1)
+})
+
+t.test("an inventory that changes back is in force again", async (t) => {
+  const store = newStore(t)
+  const csv = (user: string) => `device_id,platform,user\nd-1,ios,${user}`
+  for (const [minute, user] of ["anna", "bert", "anna", "anna"].entries()) {
+    const path = join(newDir(t), "devices.csv")
+    writeFileSync(path, csv(user))
+    utimesSync(path, new Date(ten + minute * 60_000), new Date(ten + minute * 60_000))
+    await importedFiles(store, [path])
+  }
+  t.match(store.current("devices"), [{ user: "anna" }])
+  t.equal([...store.all("devices")].length, 3, "saying the same again adds nothing")
+})
+
+t.test(
+  "an id with other content is a conflict: told, counted, and the stored record kept",
+  async (t) => {
+    const store = newStore(t)
+    store.append("attempts", [attempt("a")])
+    const changed = JSON.stringify({ record: "attempt", ...attempt("a"), outcome: "accepted" })
+    const { messages, exitCode, text } = await imported(t, store, "in.ndjson", changed)
+    t.match(messages, [/^in.ndjson:1: id: a is stored with other content, which is kept/])
+    t.same([text, exitCode], ["attempts: 1 conflicts\n", 0])
+    t.equal(store.get("attempts", "a")?.outcome, "refused-after-handshake")
+  },
+)
+
+t.test("an imported register entry is audited as such", async (t) => {
+  const store = newStore(t)
+  const line = JSON.stringify({ record: "register", ...registerEntry("r", "a.example", null) })
+  const stdin = Readable.from([Buffer.from(line.slice(0, 40)), Buffer.from(line.slice(40))])
+  const summary = await importFiles({
+    store,
+    files: ["-"],
+    now: ten,
+    defaults,
+    report: t.fail,
+    stdin,
+  })
+  t.equal(summary.counts.get("register")?.added, 1)
+  t.match(store.registerAudit(0, 9), [{ who: "import", what: "added", entry_id: "r", at_ms: ten }])
+})
+
+t.test(
+  "the examples in docs/records.md import, one of every kind, and name all fields",
+  async (t) => {
+    const doc = readFileSync(new URL("../../docs/records.md", import.meta.url), "utf8")
+    const blocks = [...doc.matchAll(/```json\n(.*?)```/gs)].map((match) => match[1] ?? "")
+    const store = newStore(t)
+    const { messages, counts } = await imported(t, store, "examples.ndjson", blocks.join(""))
+    t.same(messages, [])
+    t.same(
+      kindNames.filter((kind) => !counts.get(kind)?.added),
+      [],
+    )
+    for (const kind of kindNames) {
+      const section = doc.split(`## ${kinds[kind].record}\n`)[1]?.split("\n## ")[0] ?? ""
+      const common = doc.split("## Fields of every record\n")[1]?.split("\n## ")[0] ?? ""
+      const connection = doc.split("## Fields of a connection\n")[1]?.split("\n## ")[0] ?? ""
+      const shared = kind === "attempts" || kind === "flows" ? connection : ""
+      const missing = Object.keys(kinds[kind].schema.shape).filter(
+        (field) => !`${section}${common}${shared}`.includes(`\`${field}\``),
+      )
+      t.same(missing, [], kind)
+    }
+    for (const [name, csv] of [...doc.matchAll(/`([\w-]+\.csv)`:\n\n```csv\n(.*?)```/gs)].map(
+      (m) => [m[1], m[2]],
+    )) {
+      t.same((await imported(t, store, name ?? "", csv ?? "")).messages, [], name ?? "")
+    }
+  },
+)

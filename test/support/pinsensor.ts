@@ -1,0 +1,128 @@
+/** The real `pinsensor run` in a temporary folder, and its other verbs on the same data. */
+import { type ChildProcess, execFile, spawn } from "node:child_process"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { promisify } from "node:util"
+
+const main = new URL("../../src/cli/main.ts", import.meta.url).pathname
+const run = promisify(execFile)
+
+export interface RunningSensor {
+  folder: string
+  /** HOST:PORT of the explicit proxy. */
+  proxy: string
+  /** PEM file of the inspection CA. */
+  ca: string
+  pid: number
+  /** Lines of the log so far, parsed. */
+  log: Record<string, unknown>[]
+  /** Runs another verb; what it wrote on stdout. */
+  verb(...args: string[]): Promise<string>
+  /** Records of a kind, as exported. */
+  records(kind: string): Promise<Record<string, unknown>[]>
+  /** Imports these records; each needs its `record`. */
+  give(records: readonly Record<string, unknown>[]): Promise<void>
+  /** Ends the supervisor with SIGTERM and waits. */
+  stop(): Promise<void>
+  /** Starts it again on the same folder and port. */
+  restart(): Promise<void>
+  /** Kills the supervisor and every process of it at once, as a power cut would. */
+  kill(): Promise<void>
+  remove(): Promise<void>
+}
+
+/** `config`: keys of the configuration file; listen, data and CA are set here. */
+export async function startPinsensor(config: Record<string, unknown> = {}): Promise<RunningSensor> {
+  const folder = await mkdtemp(join(tmpdir(), "pinsensor-test-"))
+  const file = join(folder, "pinsensor.yaml")
+  const data = join(folder, "var")
+  const write = (listen: string) =>
+    writeFile(
+      file,
+      JSON.stringify({ ...config, listen, data, ca: { dir: join(folder, "certs") } }),
+    )
+  await write("127.0.0.1:0")
+  const log: RunningSensor["log"] = []
+  let child = await start(file, log)
+  const proxy = String(log.find((line) => line["msg"] === "listening")?.["listen"])
+  await write(proxy)
+  const verb = async (...args: string[]) => {
+    const { stdout } = await run(process.execPath, [main, ...args, "--config", file], {
+      maxBuffer: 256 * 1024 * 1024,
+    })
+    return stdout
+  }
+  const lines = (text: string) => text.split("\n").filter((line) => line !== "")
+  let given = 0
+  return {
+    folder,
+    proxy,
+    ca: join(folder, "certs", "inspection-ca.pem"),
+    get pid() {
+      return child.pid ?? 0
+    },
+    log,
+    verb,
+    records: async (kind) => lines(await verb("export", kind)).map((line) => JSON.parse(line)),
+    give: async (records) => {
+      const name = join(folder, `given-${++given}.ndjson`)
+      await writeFile(name, records.map((record) => `${JSON.stringify(record)}\n`).join(""))
+      await verb("import", name)
+    },
+    stop: () => end(child, "SIGTERM"),
+    restart: async () => {
+      child = await start(file, log)
+    },
+    kill: () => killGroup(child),
+    remove: async () => {
+      await end(child, "SIGTERM")
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Its own process group, so that all of it can be killed at once. */
+async function start(file: string, log: RunningSensor["log"]): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [main, "run", "--config", file], {
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  })
+  let errors = ""
+  child.stderr.on("data", (text) => {
+    errors += text
+  })
+  await new Promise<void>((resolve, reject) => {
+    child.once("exit", (code) => reject(new Error(`pinsensor ended with ${code}: ${errors}`)))
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      const said = parsed(line)
+      log.push(said)
+      if (said["msg"] === "listening") resolve()
+    })
+  })
+  return child
+}
+
+function parsed(line: string): Record<string, unknown> {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return { msg: "not-json", line }
+  }
+}
+
+function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
+  return new Promise((resolve) => {
+    child.once("exit", () => resolve())
+    child.kill(signal)
+  })
+}
+
+function killGroup(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    child.once("exit", () => resolve())
+    if (child.pid) process.kill(-child.pid, "SIGKILL")
+  })
+}
