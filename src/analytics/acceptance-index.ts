@@ -3,9 +3,8 @@
  * many destinations. Built once per device, asked once per key.
  */
 import type { Attempt } from "../record/attempt.ts"
-import { isObserved } from "./actor.ts"
 import type { KeyEvidence } from "./key-evidence.ts"
-import type { Sighting } from "./sighting.ts"
+import { isObserved, type Sighting } from "./sighting.ts"
 
 /** A domain for which our CA was accepted, and the first acceptance. */
 export interface Proof {
@@ -92,7 +91,7 @@ function addAcceptance(building: Building, attempt: Sighting<Attempt>): void {
   totalOf(building, stackKey(cut, fact.stack)).accepted += 1
   if (!attempt.hasDomain || !building.isProof(attempt.registrable)) return
   if (isObserved(attempt) && who.app_id !== null) {
-    const key = appKey(`${cut}|${who.profile}`, who.app_id, who.app_version, fact.stack)
+    const key = appKey(`${cut}|${who.profile}`, who.app_id, attempt.version, fact.stack)
     addDomain(building.byApp, key, attempt)
   }
   addDomain(building.byStack, stackKey(cut, fact.stack), attempt)

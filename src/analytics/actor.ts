@@ -8,7 +8,7 @@ import type { Attempt } from "../record/attempt.ts"
 import type { Profile } from "../record/common.ts"
 import type { Flow } from "../record/flow.ts"
 import { byTime } from "./bucket.ts"
-import type { Sighting, Sightings } from "./sighting.ts"
+import { isObserved, type Sighting, type Sightings } from "./sighting.ts"
 
 export interface Actor {
   kind: "app" | "stack"
@@ -44,14 +44,13 @@ export function actorKey(actor: Actor): string {
 
 /** The groups of each destination. */
 export function groupByKey({ attempts, flows }: Sightings): KeyGroup[][] {
-  const versions = onlyVersions([...attempts, ...flows])
   const places = new Map<string, Sighting[]>()
   for (const sighting of [...attempts, ...flows].sort(byTime)) {
     const place = places.get(sighting.destination)
     if (place) place.push(sighting)
     else places.set(sighting.destination, [sighting])
   }
-  const groups = [...places.values()].map((place) => groupPlace(place, versions))
+  const groups = [...places.values()].map((place) => groupPlace(place))
   for (const group of groups.flat()) {
     // What was adopted came after what was observed.
     group.attempts.sort(byTime)
@@ -66,7 +65,7 @@ export function groupByKey({ attempts, flows }: Sightings): KeyGroup[][] {
  * against it. Sessions around the proxy may come from another stack (QUIC), so they are adopted
  * where exactly one actor was seen at the destination at all.
  */
-function groupPlace(place: readonly Sighting[], versions: Map<string, string>): KeyGroup[] {
+function groupPlace(place: readonly Sighting[]): KeyGroup[] {
   const groups = new Map<string, KeyGroup>()
   const join = (sighting: Sighting, actor: Actor): void => {
     const key = actorKey(actor)
@@ -76,7 +75,7 @@ function groupPlace(place: readonly Sighting[], versions: Map<string, string>): 
   }
   const unknown: Sighting[] = []
   for (const sighting of place) {
-    if (isObserved(sighting)) join(sighting, appActor(sighting, versions))
+    if (isObserved(sighting)) join(sighting, appActor(sighting))
     else unknown.push(sighting)
   }
   const apps = [...groups.values()]
@@ -115,17 +114,12 @@ function mayBeApp(group: KeyGroup, sighting: Sighting): boolean {
   )
 }
 
-export function isObserved(sighting: Sighting): boolean {
-  return sighting.who.app === "observed" && sighting.who.app_id !== null
-}
-
 /** Seen around the sensor: its stack need not be the one that we inspect. */
 function isAround(sighting: Sighting): boolean {
   return "source" in sighting.fact && sighting.fact.source !== "sensor"
 }
 
-function appActor({ who }: Sighting, versions: Map<string, string>): Actor {
-  const version = who.app_version ?? versions.get(`${who.profile}|${who.app_id}`) ?? null
+function appActor({ who, version }: Sighting): Actor {
   return {
     kind: "app",
     profile: who.profile,
@@ -145,22 +139,6 @@ function stackActor({ who, fact, program }: Sighting): Actor {
     stack: fact.stack,
     program,
   }
-}
-
-/** The version of apps of which one version only is known: sightings without a version are of it. */
-function onlyVersions(all: readonly Sighting[]): Map<string, string> {
-  const seen = new Map<string, Set<string>>()
-  for (const { who } of all) {
-    if (who.app_id === null || who.app_version === null || who.app !== "observed") continue
-    const key = `${who.profile}|${who.app_id}`
-    seen.set(key, (seen.get(key) ?? new Set()).add(who.app_version))
-  }
-  const only = new Map<string, string>()
-  for (const [key, versions] of seen) {
-    const [version, second] = versions
-    if (version !== undefined && second === undefined) only.set(key, version)
-  }
-  return only
 }
 
 function emptyGroup(sighting: Sighting, actor: Actor): KeyGroup {

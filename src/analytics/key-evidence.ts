@@ -9,13 +9,13 @@ import type { Attempt } from "../record/attempt.ts"
 import type { DeviceAttribution } from "../record/finding.ts"
 import type { Flow } from "../record/flow.ts"
 import type { RegisterEntry } from "../record/register-entry.ts"
-import { isObserved, type KeyGroup, mayBeOf } from "./actor.ts"
+import { type KeyGroup, mayBeOf } from "./actor.ts"
 import { bucketsOf, byTime, type Try, tries } from "./bucket.ts"
 import { type ControlEvidence, controlEvidence } from "./control.ts"
 import { isRefusal, spareSockets } from "./drops.ts"
 import { cutKey, type Epoch } from "./epoch.ts"
 import type { ScopeSettings } from "./settings.ts"
-import type { Sighting } from "./sighting.ts"
+import { isObserved, type Sighting } from "./sighting.ts"
 
 export interface KeyEvidence {
   group: KeyGroup

@@ -35,9 +35,8 @@ function byApp(key: KeyEvidence, { index }: QualifyInput): Qualifying | null {
   const { app_id, app_version, profile, kind } = key.group.actor
   if (kind !== "app" || app_id === null) return null
   const cut = `${key.cut}|${profile}`
-  const versions = app_version === null ? [null] : [app_version, null]
-  const found = stacksOf(key).flatMap((stack) =>
-    versions.map((version) => index.byApp.get(appKey(cut, app_id, version, stack))),
+  const found = stacksOf(key).map((stack) =>
+    index.byApp.get(appKey(cut, app_id, app_version, stack)),
   )
   return enough("app", found, key)
 }

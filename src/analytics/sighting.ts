@@ -25,6 +25,8 @@ export interface Sighting<Fact extends Attempt | Flow = Attempt | Flow> {
   /** What the destination rolls up to, and whether that is a registrable domain at all. */
   registrable: string
   hasDomain: boolean
+  /** The observed app's version: as told, else the only one that is known of the app. */
+  version: string | null
   /** CONNECT User-Agent that can stand for one program. */
   program: string | null
   epoch: Epoch
@@ -64,6 +66,7 @@ export function sightings(
         destination,
         registrable,
         hasDomain,
+        version: who.app_version,
         program: program(fact.connect_user_agent),
         epoch: fact,
         cut: "",
@@ -76,12 +79,41 @@ export function sightings(
     (fact) => fact.phases.closed?.ms ?? Number.POSITIVE_INFINITY,
   )
   const flows = see(evidence.flows, (fact) => fact.duration_ms)
-  const epochOf = epochs([...attempts, ...flows].sort(byTime))
-  for (const sighting of [...attempts, ...flows]) {
+  const all: Sighting[] = [...attempts, ...flows].sort(byTime)
+  const epochOf = epochs(all)
+  const versions = onlyVersions(all)
+  for (const sighting of all) {
+    sighting.version ??= versions.get(appOf(sighting)) ?? null
     sighting.epoch = epochOf(sighting)
     sighting.cut = cutKey(sighting.epoch, sighting.who.device)
   }
   return { attempts, flows }
+}
+
+/** The app was seen to make the connection. */
+export function isObserved({ who }: Sighting): boolean {
+  return who.app === "observed" && who.app_id !== null
+}
+
+function appOf({ who }: Sighting): string {
+  return `${who.profile}|${who.app_id}`
+}
+
+/** The version of apps of which one version only is known. */
+function onlyVersions(all: readonly Sighting[]): Map<string, string> {
+  const seen = new Map<string, Set<string>>()
+  for (const sighting of all) {
+    const { app_version } = sighting.who
+    if (app_version === null || !isObserved(sighting)) continue
+    const app = appOf(sighting)
+    seen.set(app, (seen.get(app) ?? new Set()).add(app_version))
+  }
+  const only = new Map<string, string>()
+  for (const [app, versions] of seen) {
+    const [version, second] = versions
+    if (version !== undefined && second === undefined) only.set(app, version)
+  }
+  return only
 }
 
 interface Place {

@@ -4,6 +4,9 @@ import { isIP, type LookupFunction } from "node:net"
 /** When the next address is tried beside one that does not answer (RFC 8305 section 5), in ms. */
 const nextAddressAfter = 250
 
+/** Node asks `lookup`, and tries one address after the other, only for a host that is no address. */
+const lookedUp = "resolved.invalid"
+
 export interface DialOptions {
   host: string
   port: number
@@ -21,7 +24,7 @@ export function dialOptions(addresses: readonly string[], port: number): DialOpt
   if (others.length === 0) return { host: first, port }
   const answers = addresses.map((address) => ({ address, family: isIP(address) }))
   return {
-    host: first,
+    host: lookedUp,
     port,
     autoSelectFamily: true,
     autoSelectFamilyAttemptTimeout: nextAddressAfter,

@@ -8,13 +8,14 @@
  */
 import type { ClientHello } from "../observe/client-hello.ts"
 import { offersEcdsa, offersHybridGroup } from "../observe/hello-offers.ts"
-import type { Upstream } from "../record/attempt.ts"
+import type { AttemptFacts, Upstream } from "../record/attempt.ts"
 import { answerClient } from "./answer-client.ts"
 import type { ClientConnection } from "./client-connection.ts"
 import { dialOrigin, type OriginLeg, type OriginTarget } from "./dial-origin.ts"
 import type { OriginFacts, OriginQuestion } from "./origin-memory.ts"
 import { Relay } from "./relay.ts"
 import type { SensorDeps } from "./sensor-deps.ts"
+import { peerLeft } from "./tcp-info.ts"
 import { plaintextAlert } from "./tls-error.ts"
 
 /** Alerts that answer a client whose origin is no good (RFC 8446 section 6.2). */
@@ -38,21 +39,29 @@ export function inspect(
   }
   const known = remembered(target, deps)
   if (known) return answer(connection, hello, target, known, null, deps)
+  const { raw } = connection.arrival
   const { cancel } = dialOrigin(
     target,
     deps.trust,
     deps.limits["upstream-time"],
     true,
     (answered) => {
-      connection.arrival.raw.off("close", cancel)
+      raw.off("close", onClose)
       if (!answered.ok) return refuse(connection, answered.upstream, deps)
       const { leg } = answered
       const facts = { names: leg.names, upstream: leg.upstream, address: leg.address }
       deps.origins.put(question(target, leg.address), facts, deps.clock())
-      answer(connection, hello, target, facts, leg, deps)
+      if (!peerLeft(raw)) return answer(connection, hello, target, facts, leg, deps)
+      leg.socket.destroy()
+      raw.destroy()
+      finish(connection, deps, "fin", "client")
     },
   )
-  connection.arrival.raw.once("close", cancel)
+  function onClose(broken: boolean): void {
+    cancel()
+    finish(connection, deps, broken ? "rst" : "none", broken ? "client" : "sensor")
+  }
+  raw.once("close", onClose)
 }
 
 function question(
@@ -60,6 +69,12 @@ function question(
   address: string,
 ): OriginQuestion {
   return { address, port, verifyName, alpn, hybrid }
+}
+
+/** The facts are of this address: another one of the same name may show another certificate. */
+function firstly(address: string, addresses: readonly string[]): readonly string[] {
+  if (addresses[0] === address) return addresses
+  return [address, ...addresses.filter((other) => other !== address)]
 }
 
 function remembered(target: OriginTarget, deps: SensorDeps): OriginFacts | null {
@@ -80,7 +95,16 @@ function refuse(connection: ClientConnection, upstream: Upstream, deps: SensorDe
     raw.end(plaintextAlert(reached ? handshakeFailure : internalError))
     raw.destroySoon()
   }
-  const attempt = connection.record(deps.sensor, "fin", "sensor")
+  finish(connection, deps, "fin", "sensor")
+}
+
+function finish(
+  connection: ClientConnection,
+  deps: SensorDeps,
+  end: AttemptFacts["end"],
+  by: AttemptFacts["ended_by"],
+): void {
+  const attempt = connection.record(deps.sensor, end, by)
   if (attempt) deps.onAttempt(attempt)
 }
 
@@ -111,5 +135,6 @@ function answer(
     gone: (end, by) => relay.gone(end, by),
   })
   const forget = () => deps.origins.forget(question(target, facts.address))
-  const relay = new Relay({ connection, client, target, facts, leg, forget }, deps)
+  const again = { ...target, addresses: firstly(facts.address, target.addresses) }
+  const relay = new Relay({ connection, client, target: again, facts, leg, forget }, deps)
 }

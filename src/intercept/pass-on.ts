@@ -26,7 +26,8 @@ export function passOn(
   pump(client, origin, () => {})
   pump(origin, client, () => {})
   origin.on("error", () => client.destroy())
-  client.on("close", () => origin.destroy())
+  if (client.destroyed) origin.destroy()
+  else client.on("close", () => origin.destroy())
   origin.on("close", () => {
     clearTimeout(unanswered)
     client.destroySoon()

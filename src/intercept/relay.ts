@@ -12,6 +12,7 @@ import { dialOrigin, type OriginLeg, type OriginTarget } from "./dial-origin.ts"
 import type { OriginFacts } from "./origin-memory.ts"
 import { pump } from "./pump.ts"
 import type { SensorDeps } from "./sensor-deps.ts"
+import { peerLeft } from "./tcp-info.ts"
 import { tlsFault } from "./tls-error.ts"
 
 /** Protocols in which the client speaks first. Until it does the origin is not troubled, and what
@@ -81,7 +82,7 @@ export class Relay {
   }
 
   #open(): void {
-    if (this.#leg) return this.#start(this.#leg)
+    if (this.#leg && !this.#stale(this.#leg)) return this.#start(this.#leg)
     if (this.#cancelDial || this.#end) return
     const { target, facts } = this.#parts
     const { trust, limits } = this.#deps
@@ -101,6 +102,15 @@ export class Relay {
     this.#cancelDial = cancel
   }
 
+  /** The leg of a first contact waits for the client's first byte, and the origin need not wait so
+   * long. */
+  #stale({ socket }: OriginLeg): boolean {
+    if (!socket.destroyed && !peerLeft(socket)) return false
+    socket.destroy()
+    this.#leg = null
+    return true
+  }
+
   #fail(upstream: Upstream): void {
     this.#parts.connection.upstream = upstream
     this.#parts.forget()
@@ -114,7 +124,6 @@ export class Relay {
     this.#relaying = true
     connection.destinationIp = leg.address
     connection.upstream = { ...facts.upstream, status: "verified", leaf: leg.upstream.leaf }
-    if (origin.destroyed) return this.#stop("none", "origin")
     if (this.#waiting) this.#toOrigin(this.#waiting)
     this.#waiting = null
     pump(client, origin, (chunk) => this.#fromClient(chunk))
@@ -167,7 +176,8 @@ export class Relay {
   #missedCertificate(demanded = false): void {
     const { connection, forget } = this.#parts
     const asked = connection.upstream.client_certificate === "requested"
-    if (!demanded && !(asked && connection.deliveredAppBytes === 0)) return
+    const unanswered = connection.clientAppBytes > 0 && connection.deliveredAppBytes === 0
+    if (!demanded && !(asked && unanswered && this.#end === null)) return
     forget()
     connection.upstream = {
       ...connection.upstream,
@@ -194,7 +204,11 @@ export class Relay {
     this.#record()
     const origin = this.#leg?.socket
     if (!origin) this.#cancelDial?.()
-    else if (!origin.destroyed) origin.destroySoon()
+    else if (!origin.destroyed) {
+      // What was written may still go out; an origin that does not take it is not waited for.
+      origin.setTimeout(this.#deps.limits["idle-time"], () => origin.destroy())
+      origin.destroySoon()
+    }
   }
 
   #record(): void {

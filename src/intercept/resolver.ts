@@ -86,7 +86,8 @@ export class Resolver {
 
 /** Answers from a table of the operator's, else from the system. */
 export function lookupWith(hosts: Readonly<Record<string, readonly string[]>>): Lookup {
-  return async (name) => [...(hosts[name] ?? (await systemLookup(name)))]
+  const table = new Map(Object.entries(hosts))
+  return async (name) => [...(table.get(name) ?? (await systemLookup(name)))]
 }
 
 async function systemLookup(name: string): Promise<string[]> {

@@ -85,7 +85,14 @@ export function splice(
     over("origin", connected ? "rst" : "unknown")
     flow.unreachable = connected ? null : errorCode(error)
   })
-  client.on("close", () => (origin.writableEnded ? origin.resume() : origin.destroy()))
+  const leave = () => {
+    // What was written may still go out; an origin that takes it and never ends is not waited for.
+    if (!origin.writableEnded) return origin.destroy()
+    origin.setTimeout(deps.limits["idle-time"], () => origin.destroy())
+    origin.resume()
+  }
+  if (client.destroyed) leave()
+  else client.on("close", leave)
   origin.on("close", () => {
     if (!client.writableEnded) client.destroySoon()
   })

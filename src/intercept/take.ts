@@ -12,7 +12,9 @@ import type { SensorDeps } from "./sensor-deps.ts"
 import { splice } from "./splice.ts"
 import { errorCode, plaintextAlert } from "./tls-error.ts"
 
+/** Alerts to a client that has seen nothing of ours (RFC 8446 section 6.2). */
 const accessDenied = 49
+const decodeError = 50
 const internalError = 80
 
 /** Takes a connection over; from here on it ends in exactly one attempt or one flow. */
@@ -24,7 +26,7 @@ export function take(arrival: Arrival, deps: SensorDeps): void {
     connection.startTls(bytes.length)
     if (noteHello(connection, end)) return decideAndAct(connection, deps)
     const how = end.kind === "gone" ? end.how : "fin"
-    if (how === "timeout") arrival.raw.destroy()
+    arrival.raw.destroy()
     finish(connection, deps, how, how === "timeout" ? "sensor" : "client")
   })
 }
@@ -109,6 +111,8 @@ function inspectOrPass(connection: ClientConnection, deps: SensorDeps): void {
     return refuse(connection, deps, internalError)
   }
   if (!hello) {
+    // Fails closed: what begins as TLS and cannot be read is not passed on unread.
+    if (connection.helloFault !== "not-tls") return refuse(connection, deps, decodeError)
     if (deps.notTls === "block") return refuse(connection, deps, null)
     return passOn(connection, addresses, deps)
   }
@@ -118,7 +122,7 @@ function inspectOrPass(connection: ClientConnection, deps: SensorDeps): void {
 /** Ends a connection whose client has seen nothing of ours; `alert` null: it does not speak TLS. */
 function refuse(connection: ClientConnection, deps: SensorDeps, alert: number | null): void {
   const { raw } = connection.arrival
-  if (alert !== null) raw.write(plaintextAlert(alert))
+  if (alert !== null && connection.helloFault !== "not-tls") raw.write(plaintextAlert(alert))
   raw.destroySoon()
   finish(connection, deps, "fin", "sensor")
 }

@@ -76,6 +76,12 @@ export function readTcpInfo(fd: number): TcpInfo | null {
   }
 }
 
+/** Whether the peer's FIN has come, read by us or not. */
+export function peerLeft(socket: Socket): boolean {
+  const fd = descriptor(socket)
+  return fd !== undefined && readTcpInfo(fd)?.state === "closed-by-peer"
+}
+
 /**
  * A second descriptor of the same connection. At a reset Node closes its own before the error is
  * told; this one still answers. It must be closed soon: while it is open, no FIN leaves.

@@ -57,7 +57,8 @@ function ofOrigin(facts: AttemptFacts): OutcomeJudgement | null {
  * preface and SETTINGS may leave before the application looked at the certificate). */
 function ofData(facts: AttemptFacts): OutcomeJudgement | null {
   if (facts.client_app_bytes === 0) return null
-  if (facts.alpn_chosen === "h2" && facts.h2_headers === false) return plain("idle", "preface_only")
+  if (facts.alpn_chosen === "h2" && facts.h2_headers === false)
+    return ofAlert(facts) ?? plain("idle", "preface_only")
   const small = facts.client_turns === 1 && facts.ended_by === "client"
   return plain("accepted", small ? "accepted_small" : null)
 }

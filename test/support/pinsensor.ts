@@ -39,10 +39,7 @@ export async function startPinsensor(config: Record<string, unknown> = {}): Prom
   const file = join(folder, "pinsensor.yaml")
   const data = join(folder, "var")
   const write = (listen: string) =>
-    writeFile(
-      file,
-      JSON.stringify({ ...config, listen, data, ca: { dir: join(folder, "certs") } }),
-    )
+    writeFile(file, JSON.stringify({ ...config, listen, data, ca: { dir: join(folder, "certs") } }))
   await write("127.0.0.1:0")
   const log: RunningSensor["log"] = []
   let child = await start(file, log)
