@@ -4,6 +4,7 @@ const verbs: Record<string, () => Promise<(args: readonly string[]) => Promise<v
   run: async () => (await import("./run.ts")).run,
   export: async () => (await import("./export-verb.ts")).exportVerb,
   import: async () => (await import("./import-verb.ts")).importVerb,
+  explain: async () => (await import("./explain.ts")).explain,
   lab: async () => (await import("./lab.ts")).lab,
   ca: async () => (await import("./ca.ts")).ca,
   "check-config": async () => (await import("./check-config.ts")).checkConfig,

@@ -60,9 +60,9 @@ function createFile(dir: string, path: string): void {
 }
 
 /**
- * 8 KiB pages hold four attempts each and were cheaper to append to than 4 KiB. The log is folded
+ * 8 KiB pages hold four attempts each and cost a twentieth less CPU to append to than 4 KiB. The log is folded
  * back each 8,000 pages (64 MiB): a page of an index that many batches touch is then copied once;
- * at 16 MiB an append cost a third more. After a burst it is cut to 128 MiB. The cache is 32 MiB.
+ * at 16 MiB an append cost an eighth more CPU. After a burst it is cut to 128 MiB. The cache is 32 MiB.
  */
 function configure(db: Connection, readonly: boolean, timeoutMs: number): void {
   db.pragma("foreign_keys = ON")

@@ -41,7 +41,7 @@ export interface RecorderOptions {
 }
 
 /** A batch leaves after 50 ms, or with 1,000 records; what piled up behind a slow commit leaves in
- * batches of up to 5,000 (8 MiB of attempts), which costs a sixth less a record. */
+ * batches of up to 5,000 (8 MiB of attempts), which costs a fifth less a record. */
 const batchMs = 50
 const batchRecords = 1_000
 const mostInBatch = 5_000

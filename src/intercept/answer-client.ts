@@ -16,6 +16,9 @@ import { tlsFault } from "./tls-error.ts"
  */
 const smallestCertificateFlight = 300
 
+/** How often it is looked whether the flight after a HelloRetryRequest has left, in milliseconds. */
+const lookAfterRetry = 5
+
 /** Bytes of a close_notify as the client sends it: in clear, TLS 1.3, TLS 1.2 with GCM or ChaCha20. */
 const closeNotifySizes: ReadonlySet<number> = new Set([7, 24, 31, 23])
 
@@ -49,6 +52,7 @@ export function answerClient(
     if (over) return
     over = true
     clearTimeout(timer)
+    clearInterval(retry)
     if (!connection.has("finished")) lookAtDelivery(connection, held)
     held.release()
     events.gone(end, by)
@@ -58,11 +62,21 @@ export function answerClient(
     client.destroy()
   }, handshakeMs)
 
-  // The hello was put back and is handed to TLS on the next tick; after that our flight is written.
-  process.nextTick(() => noteFlight(connection))
+  // The hello was put back and is handed to TLS on the next tick; after that our flight is written,
+  // or a HelloRetryRequest: then it follows the second hello, of which nobody tells.
+  let retry: NodeJS.Timeout | undefined
+  process.nextTick(() => {
+    noteFlight(connection)
+    if (!over && connection.bytesOut > 0 && !connection.has("certificate"))
+      retry = setInterval(() => {
+        noteFlight(connection)
+        if (connection.has("certificate")) clearInterval(retry)
+      }, lookAfterRetry)
+  })
   client.once("secure", () => {
     if (over) return
     clearTimeout(timer)
+    clearInterval(retry)
     noteFlight(connection)
     connection.reach("delivered")
     connection.reach("finished")
@@ -100,13 +114,18 @@ function noteFlight(connection: ClientConnection): void {
   if (connection.bytesOut >= smallestCertificateFlight) connection.reach("certificate")
 }
 
-/** Whether our Certificate had arrived when the client went: acknowledged, says the kernel. */
+/**
+ * Whether our Certificate had arrived when the client went: acknowledged, says the kernel. A reset
+ * overtakes a delayed acknowledgement: where nothing was lost, the outcome judges by the time instead.
+ */
 function lookAtDelivery(connection: ClientConnection, held: HeldDescriptor): void {
   noteFlight(connection)
   if (!connection.has("certificate")) return
   connection.tcp = held.read()
   const { tcp } = connection
-  if (tcp === null || tcp.bytesAcked >= connection.allBytesOut) connection.reach("delivered")
+  const overtaken = tcp?.state === "reset" && tcp.retransmits === 0
+  if (tcp === null || overtaken || tcp.bytesAcked >= connection.allBytesOut)
+    connection.reach("delivered")
 }
 
 function noteFault(connection: ClientConnection, error: Error): void {

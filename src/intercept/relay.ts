@@ -73,8 +73,12 @@ export class Relay {
   /** The client ended, broke off or was given up, in the handshake or after it. */
   gone(how: End, by: EndedBy): void {
     this.#end ??= { how, by }
-    const { client } = this.#parts
-    if (this.#relaying && how === "fin") return
+    const { client, connection } = this.#parts
+    if (how === "fin" && (this.#relaying || this.#waiting)) {
+      // A silent client's end is judged by when it came, not by when the origin has answered it.
+      if (connection.clientAppBytes === 0) this.#record()
+      return
+    }
     this.#record()
     this.#drop()
     if (how === "fin") client.end()
@@ -128,6 +132,8 @@ export class Relay {
     this.#waiting = null
     pump(client, origin, (chunk) => this.#fromClient(chunk))
     pump(origin, client, (chunk) => this.#fromOrigin(chunk))
+    // It may have ended behind its request while the leg was dialled.
+    if (client.readableEnded) origin.end()
     origin.on("end", () => {
       this.#missedCertificate()
       this.#end ??= { how: "fin", by: "origin" }

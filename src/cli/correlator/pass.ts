@@ -66,16 +66,19 @@ export class Correlator {
       this.#suspects.inventoryChanged(this.#inventory)
     }
     this.#learn(news)
-    const due = this.#suspects.next(devicesAtOnce)
+    const began = this.#parts.clock()
+    const due = this.#suspects.next(devicesAtOnce, began)
     try {
       const judged = correlate(this.#world(news, due))
       this.#write(judged)
+      const now = this.#parts.clock()
+      this.#suspects.judged(due, now - began, now)
     } catch (error) {
       this.#follower.rollBack()
       this.#suspects.putBack(due)
       throw error
     }
-    return !news.empty || this.#suspects.due > 0
+    return !news.empty || due.length === devicesAtOnce
   }
 
   /** What was recorded before the start, within the window: who refused, who accepted what. */

@@ -17,6 +17,9 @@ import type { Flow } from "../../record/flow.ts"
  * back with its next refusal. */
 const most = 200_000
 
+/** A device rests for so many times as long as judging it took: 5 % of a core at most. */
+const restFactor = 20
+
 /** Refused at some time; or spliced, which judgements about refusals need. */
 const isTelling = (fact: Attempt | Flow) => !("outcome" in fact) || fact.strength !== null
 
@@ -27,6 +30,7 @@ export class Suspects {
   readonly #seen = new Map<string, { addresses: Set<string>; latest: number }>()
   /** Devices to judge. A set, so that a device with many news waits once. */
   readonly #due = new Set<string>()
+  readonly #restUntil = new Map<string, number>()
 
   get due(): number {
     return this.#due.size
@@ -86,16 +90,31 @@ export class Suspects {
       }
   }
 
-  /** At most `limit` devices to judge now, with the addresses and the time to look at. */
-  next(limit: number): { device_id: string; addresses: readonly string[]; latest: number }[] {
+  /** At most `limit` devices to judge now (epoch milliseconds), with where and when to look. */
+  next(
+    limit: number,
+    now: number,
+  ): { device_id: string; addresses: readonly string[]; latest: number }[] {
     const devices: { device_id: string; addresses: readonly string[]; latest: number }[] = []
     for (const device_id of this.#due) {
       if (devices.length === limit) break
+      if ((this.#restUntil.get(device_id) ?? 0) > now) continue
       const seen = this.#seen.get(device_id)
       this.#due.delete(device_id)
+      this.#restUntil.delete(device_id)
       if (seen) devices.push({ device_id, addresses: [...seen.addresses], latest: seen.latest })
     }
     return devices
+  }
+
+  /** What judging these devices cost, in milliseconds: a device with much evidence that never stops
+   * coming is judged less often, so that all of judging stays a small part of one core. */
+  judged(devices: readonly { device_id: string }[], costMs: number, now: number): void {
+    const rest = (costMs / Math.max(1, devices.length)) * restFactor
+    for (const { device_id } of devices) this.#restUntil.set(device_id, now + rest)
+    if (this.#restUntil.size <= most) return
+    const [oldest] = this.#restUntil.keys()
+    if (oldest !== undefined) this.#restUntil.delete(oldest)
   }
 
   /** They could not be judged, and wait again. */

@@ -1,0 +1,83 @@
+import { readFileSync } from "node:fs"
+import t from "tap"
+import { type Row, rowWords } from "../../src/analytics/confidence.ts"
+import {
+  an1725Table,
+  an1726Table,
+  patternOf,
+  pinEffectTable,
+} from "../../src/analytics/confidence-table.ts"
+import { ScopeVerdict } from "../../src/record/finding.ts"
+
+const doc = readFileSync(new URL("../../docs/analytics.md", import.meta.url), "utf8")
+
+/** A table as docs/analytics.md prints it. */
+function printed(rows: readonly Row[]): string {
+  const lines = rows.map((row) => {
+    const open = (row.open ?? []).map((group) => group.join(", ")).join("; or ")
+    return `| ${row.confidence} | ${rowWords(row)} | ${open} |`
+  })
+  return [
+    "| confidence | when | a step lower if observed and not met |",
+    "| --- | --- | --- |",
+    ...lines,
+  ].join("\n")
+}
+
+t.test("docs/analytics.md prints the tables as they are", async (t) => {
+  const tables = { an1725Table, an1726Table, pinEffectTable }
+  for (const [name, rows] of Object.entries(tables)) {
+    const after = doc.split(`<!-- ${name} -->\n\n`)[1] ?? ""
+    t.equal(after.slice(0, after.indexOf("\n\n")), printed(rows), name)
+  }
+})
+
+t.test("each table goes from sure to unsure", async (t) => {
+  const order = ["high", "medium", "low", "record"]
+  for (const rows of [an1725Table, an1726Table, pinEffectTable]) {
+    const levels = rows.map((row) => order.indexOf(row.confidence))
+    t.same(levels, [...levels].sort())
+  }
+})
+
+t.test("medium and up ask AN1726 for a supervised device and a managed app", async (t) => {
+  for (const row of an1726Table)
+    if (row.confidence === "high" || row.confidence === "medium")
+      t.ok(row.all?.includes("supervised-and-managed"), rowWords(row))
+})
+
+t.test("each verdict has its letter, or none", async (t) => {
+  const letters = Object.fromEntries(
+    ScopeVerdict.options.map((verdict) => [verdict, patternOf(verdict)]),
+  )
+  t.same(letters, {
+    accepts: null,
+    mixed: null,
+    "refuses-everything": "E",
+    "refuses-here": "P",
+    suspected: "W",
+    probable: "P",
+    confirmed: "C",
+    "broken-or-other": null,
+    "private-trust": "P",
+    "opaque-persistent": "O",
+    "platform-expected": null,
+    "held-by-bypass": null,
+    undetermined: null,
+  })
+})
+
+t.test("the doc quotes the channels as the code does", async (t) => {
+  for (const name of ["an1725", "an1726"]) {
+    const code = readFileSync(new URL(`../../src/analytics/${name}.ts`, import.meta.url), "utf8")
+    const quotes = [...code.matchAll(/NSM:|MobileEDR:telemetry: |MDMLog: /g)]
+    t.ok(quotes.length >= 4)
+    const words = code.replaceAll(/\n \* ?/g, " ").replaceAll(/\s+/g, " ")
+    for (const [, quote = ""] of doc.matchAll(/(?:telemetry|MDMLog|Flow|Inspection): "([^"]+)"/g)) {
+      const other = name === "an1725" ? "an1726" : "an1725"
+      const section = doc.slice(0, doc.indexOf(quote)).includes("## AN1726") ? "an1726" : "an1725"
+      if (section === other) continue
+      t.ok(words.includes(quote), `${name}: ${quote.slice(0, 40)}`)
+    }
+  }
+})

@@ -1,0 +1,60 @@
+import t from "tap"
+import { AnalyticsSettings, defaultAnalyticsSettings } from "../../src/analytics/settings.ts"
+
+t.test("the defaults are what docs/analytics.md says", async (t) => {
+  const settings = defaultAnalyticsSettings()
+  t.same(settings.scope, {
+    window: 86_400_000,
+    bucket: 60_000,
+    refusals: 3,
+    "everything-min": 5,
+    "network-window": 10_000,
+    "network-destinations": 3,
+    "allowed-lateness": 604_800_000,
+    "spare-window": 10_000,
+  })
+  t.same(settings["categories-expected-to-pin"], ["finance", "authentication", "messaging"])
+  t.same(Object.keys(settings.AN1725), [
+    "TimeWindow",
+    "AllowedAppList",
+    "AllowedDestinationList",
+    "ForegroundStateRequired",
+    "InspectionFailureThreshold",
+    "RetryPatternWindow",
+  ])
+  t.same(Object.keys(settings.AN1726), [
+    "TimeWindow",
+    "AllowedAppList",
+    "AllowedDestinationList",
+    "ForegroundStateRequired",
+    "InspectionFailureThreshold",
+  ])
+})
+
+t.test("what is wrong is refused with a reason", async (t) => {
+  const rows: [string, unknown, RegExp][] = [
+    ["an unknown key", { AN1725: { timeWindow: "5m" } }, /timeWindow/],
+    ["a tunable of the other analytic", { AN1726: { RetryPatternWindow: "5m" } }, /RetryPattern/],
+    ["a number for a duration", { scope: { window: 60 } }, /string/],
+    ["a bucket of no length", { scope: { bucket: "0s" } }, /longer than nothing/],
+    ["a URL as a destination", { AN1725: { AllowedDestinationList: ["https://x/"] } }, /host/],
+    [
+      "half a fingerprint",
+      { AN1725: { AllowedAppList: [{ app: "x", "signer-sha256": "abcd" }] } },
+      /Invalid input/,
+    ],
+  ]
+  for (const [name, given, message] of rows)
+    t.throws(() => AnalyticsSettings.parse(given), { message }, name)
+})
+
+t.test("both forms of the allowed lists are read", async (t) => {
+  const { AN1725 } = AnalyticsSettings.parse({
+    AN1725: {
+      AllowedAppList: ["com.a", { app: "com.b", "signer-sha256": `${"AB:".repeat(31)}AB` }],
+      AllowedDestinationList: ["*.a.example", { app: "com.b", destinations: ["203.0.113.0/24"] }],
+    },
+  })
+  t.same(AN1725.AllowedAppList, ["com.a", { app: "com.b", "signer-sha256": "ab".repeat(32) }])
+  t.equal(AN1725.AllowedDestinationList.length, 2)
+})
