@@ -49,7 +49,7 @@ export function correlate(world: World): Judged {
     return { ...judgement, findings: settle(world.findingsOf(device_id), judgement) }
   })
   const judgements = judged.flatMap((device) => device.judgements)
-  const findings = judged.flatMap((device) => device.findings)
+  const findings = [...world.operational, ...judged.flatMap((device) => device.findings)]
   const affected = new Set([...findings.map(incidentId), ...world.dueIncidents])
   const all = world.withChanged(findings, affected)
   const incidents = rollUp(all, world.incidents(affected), world.writer).map((incident) => {

@@ -18,6 +18,8 @@ export interface World {
   newId: (key: string) => string
   /** Devices with news: their connections and events, and who is who. */
   devices: readonly JoinInput[]
+  /** Findings about the sensor itself that are new or changed. */
+  operational: readonly Finding[]
   /** Uses of register entries since the last time. */
   hits: readonly TrialHit[]
   /** The trials of the register, running and past. */

@@ -43,9 +43,9 @@ export function actorKey(actor: Actor): string {
 }
 
 /** The groups of each destination. */
-export function groupByKey({ attempts, flows }: Sightings): KeyGroup[][] {
+export function groupByKey({ all }: Sightings): KeyGroup[][] {
   const places = new Map<string, Sighting[]>()
-  for (const sighting of [...attempts, ...flows].sort(byTime)) {
+  for (const sighting of all) {
     const place = places.get(sighting.destination)
     if (place) place.push(sighting)
     else places.set(sighting.destination, [sighting])

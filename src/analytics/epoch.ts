@@ -21,9 +21,29 @@ export function epochKey(epoch: Epoch): string {
   return `${epoch.issuing_ca ?? ""}|${epoch.sensor_config}`
 }
 
-/** The cut that evidence falls into: its epoch, and how the address was bound to the device. */
-export function cutKey(epoch: Epoch, device: DeviceAttribution): string {
-  return `${device}|${epochKey(epoch)}`
+/**
+ * Names the cuts that evidence falls into: its epoch, and how the address was bound to the device.
+ * The names are short and mean something within one judgement only; thousands are compared.
+ */
+export function cutNames(): (epoch: Epoch, device: DeviceAttribution) => string {
+  const numbers = new Map<string, number>()
+  let last: Epoch | null = null
+  let number = 0
+  return (epoch, device) => {
+    const same = last?.issuing_ca === epoch.issuing_ca && last.sensor_config === epoch.sensor_config
+    if (!same) {
+      const key = epochKey(epoch)
+      number = numbers.get(key) ?? numbers.size
+      numbers.set(key, number)
+      last = epoch
+    }
+    return `${device}|${number}`
+  }
+}
+
+/** The cut of the same epoch in which the device was bound. */
+export function asBound(cut: string): string {
+  return `bound${cut.slice(cut.indexOf("|"))}`
 }
 
 /**

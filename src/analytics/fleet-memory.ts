@@ -23,16 +23,18 @@ export class FleetMemory {
   noteAttempt({ fact, who }: Attributed<Attempt>): void {
     if (fact.stack !== null) note(this.#seen, stackBaselineKey(fact.stack), who.device_id, fact.id)
     if (who.app_id === null || who.app !== "observed") return
+    // What is refused everywhere must not make itself a baseline.
+    if (fact.outcome !== "accepted") return
     const destination = destinationOf(fact)
-    if (fact.outcome === "accepted") {
-      const key = elsewhereKey(who.app_id, who.app_version, destination)
-      note(this.#accepted, key, who.device_id, fact.id)
-    }
+    const key = elsewhereKey(who.app_id, who.app_version, destination)
+    note(this.#accepted, key, who.device_id, fact.id)
     note(this.#seen, baselineKey(who.app_id, destination), who.device_id, fact.id)
   }
 
   noteFlow({ fact, who }: Attributed<Flow>): void {
-    if (who.app_id === null || who.app !== "observed") return
+    if (who.app_id === null || who.app !== "observed" || fact.verdict !== "used") return
+    // A trial splices what was refused: five trials would make a baseline of a pinned destination.
+    if (fact.splice_cause === "trial") return
     note(this.#seen, baselineKey(who.app_id, destinationOf(fact)), who.device_id, fact.id)
   }
 

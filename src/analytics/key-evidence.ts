@@ -13,13 +13,13 @@ import { type KeyGroup, mayBeOf } from "./actor.ts"
 import { bucketsOf, byTime, type Try, tries } from "./bucket.ts"
 import { type ControlEvidence, controlEvidence } from "./control.ts"
 import { isRefusal, spareSockets } from "./drops.ts"
-import { cutKey, type Epoch } from "./epoch.ts"
+import { asBound, type Epoch } from "./epoch.ts"
 import type { ScopeSettings } from "./settings.ts"
 import { isObserved, type Sighting } from "./sighting.ts"
 
 export interface KeyEvidence {
   group: KeyGroup
-  /** `cutKey` of the two that follow. */
+  /** The name of the cut of the two that follow. */
   cut: string
   epoch: Epoch
   device: DeviceAttribution
@@ -49,7 +49,7 @@ export interface KeyEvidence {
 
 /** A cut of a group before its own weighing. */
 interface Cut {
-  /** `cutKey` of the two that follow. */
+  /** The name of the cut of the two that follow. */
   cut: string
   epoch: Epoch
   device: DeviceAttribution
@@ -142,7 +142,7 @@ function newestCut(group: KeyGroup): Cut | null {
   const ends = [group.attempts.at(-1), group.flows.at(-1)].filter((each) => each !== undefined)
   const last = ends.sort(byTime).at(-1)
   if (!last) return null
-  const bound = cutKey(last.epoch, "bound")
+  const bound = asBound(last.cut)
   const isBound = (each: Sighting) => each.cut === bound
   const hasBound = group.attempts.some(isBound) || group.flows.some(isBound)
   const cut = hasBound ? bound : last.cut

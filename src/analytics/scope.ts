@@ -145,7 +145,7 @@ function everythingWords(
   { postures }: DeviceEvidence,
   settings: AnalyticsSettings,
 ): string | null {
-  const cut = key.cut
+  const { cut } = key
   const stacks = new Set(key.refusals.map((refusal) => refusal.fact.stack))
   const [stack] = stacks
   const candidates: [string, string][] = [["The device", cut]]

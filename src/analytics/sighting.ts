@@ -10,7 +10,7 @@ import type { Attributed, Attribution, DeviceEvidence } from "../record/attribut
 import type { Flow } from "../record/flow.ts"
 import { byTime } from "./bucket.ts"
 import { destinationOf, properDomain, registrableDomain } from "./destination.ts"
-import { cutKey, type Epoch, epochs } from "./epoch.ts"
+import { cutNames, type Epoch, epochs } from "./epoch.ts"
 import { programUserAgent } from "./library-user-agents.ts"
 import type { AnalyticsSettings } from "./settings.ts"
 
@@ -37,6 +37,8 @@ export interface Sighting<Fact extends Attempt | Flow = Attempt | Flow> {
 export interface Sightings {
   attempts: Sighting<Attempt>[]
   flows: Sighting<Flow>[]
+  /** Both, in the order of time. */
+  all: Sighting[]
 }
 
 /** Sightings inside `(now - window, now]`, in event time. */
@@ -82,12 +84,13 @@ export function sightings(
   const all: Sighting[] = [...attempts, ...flows].sort(byTime)
   const epochOf = epochs(all)
   const versions = onlyVersions(all)
+  const cutOf = cutNames()
   for (const sighting of all) {
     sighting.version ??= versions.get(appOf(sighting)) ?? null
     sighting.epoch = epochOf(sighting)
-    sighting.cut = cutKey(sighting.epoch, sighting.who.device)
+    sighting.cut = cutOf(sighting.epoch, sighting.who.device)
   }
-  return { attempts, flows }
+  return { attempts, flows, all }
 }
 
 /** The app was seen to make the connection. */

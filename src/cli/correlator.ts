@@ -8,19 +8,41 @@ import type { Config } from "../config.ts"
 import { openStore } from "../evidence/open.ts"
 import type { Store } from "../evidence/store.ts"
 import { Correlator } from "./correlator/pass.ts"
-import { logTo, openLog } from "./log.ts"
-import { childProcess, tellParent } from "./process-messages.ts"
+import { waitForTurn } from "./correlator/turn.ts"
+import { logTo } from "./log.ts"
+import { childProcess, reasonOf } from "./process-messages.ts"
 
 /** How often the store is asked whether something is new, in milliseconds; asking is cheap. */
 const lookEvery = 100
 /** Trials and suppressed news also move when nothing is recorded. */
 const passAtLeastEvery = 1_000
+/** Work is done for so long before sinks and signals have their turn. */
+const workFor = 200
 const sinkDeadline = 3_000
 
-childProcess(async (config, listen) => {
-  const logger = openLog(config, "correlator")
-  const log = logTo(logger)
+childProcess("correlator", async (config, listen, logger) => {
   const store = openStore(config.data)
+  const log = logTo(logger)
+  const turn = waitForTurn(config.data, () =>
+    log("warn", "correlator-waits", {
+      data: config.data,
+      because: "another pinsensor judges what is in this data directory",
+    }),
+  )
+  // Ready before its turn comes and before the past is recalled: neither may keep traffic waiting.
+  const working = turn.mine.then((mine) => (mine ? work(config, store, logger) : null))
+  return {
+    ...listen,
+    stop: async () => {
+      turn.giveUp()
+      await (await working)?.stop()
+      store.close()
+    },
+  }
+})
+
+function work(config: Config, store: Store, logger: Logger): { stop(): Promise<void> } {
+  const log = logTo(logger)
   const correlator = new Correlator({ store, config, log, clock: Date.now })
   const sinks = openSinks(config, store, logger)
   let trouble = false
@@ -29,37 +51,40 @@ childProcess(async (config, listen) => {
 
   const look = () => {
     try {
+      if (!store.inPlace()) return startAgain()
       const version = store.dataVersion()
-      if (version === dataVersion && Date.now() - lastPass < passAtLeastEvery) return
+      const began = Date.now()
+      if (version === dataVersion && began - lastPass < passAtLeastEvery) return
       dataVersion = version
-      lastPass = Date.now()
-      // A few steps at a time, so that sinks and signals are not kept waiting.
+      lastPass = began
       let more = true
-      for (let step = 0; more && step < 10; step++) more = correlator.pass()
+      while (more && Date.now() < began + workFor) more = correlator.pass()
       if (more) dataVersion = -1
       for (const sink of sinks) sink.wake()
       if (trouble) log("info", "correlator-recovered", {})
       trouble = false
     } catch (error) {
       // Evidence stays where it is; the next look begins at the last commit.
-      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      if (!trouble) log("error", "correlator-failing", { reason })
+      if (!trouble) log("error", "correlator-failing", { reason: reasonOf(error) })
       trouble = true
     }
   }
+  /** Another file took the place of the store: what was remembered is not of it. */
+  const startAgain = () => {
+    log("error", "evidence-replaced", { data: config.data })
+    process.exit(1)
+  }
   for (const sink of sinks) sink.start()
   const timer = setInterval(look, lookEvery)
-  tellParent({ is: "ready", ...listen })
   return {
     stop: async () => {
       clearInterval(timer)
       dataVersion = -1
       look()
       await Promise.all(sinks.map((sink) => sink.close(sinkDeadline)))
-      store.close()
     },
   }
-})
+}
 
 function openSinks(config: Config, store: Store, log: Logger): AlertSink[] {
   const outbox: Outbox = {

@@ -18,7 +18,8 @@ export function explain(args: readonly string[]): void {
   const store = openStore(dataConfig(values).data)
   try {
     const finding = store.get("findings", id)
-    if (!finding) throw new Error(`there is no finding ${id}; list them with: pinsensor export findings`)
+    if (!finding)
+      throw new Error(`there is no finding ${id}; list them with: pinsensor export findings`)
     const evidence = evidenceOf(finding, store)
     process.stdout.write(
       values.json ? `${JSON.stringify({ finding, evidence }, null, 2)}\n` : text(finding, evidence),
@@ -43,7 +44,13 @@ function text(finding: Finding, evidence: readonly (Attempt | Flow)[]): string {
     `app          ${key.app_id ?? "unknown"} ${key.app_version ?? ""} (${finding.app_attribution}), stack ${key.stack ?? "unknown"}`,
     `destination  ${key.destination}`,
     ...section("Why", finding.reasons),
-    ...section("Channels", finding.channels.map(({ channel, log_source, state, why }) => `${channel} (${log_source ?? "our own"}): ${state}. ${why}`)),
+    ...section(
+      "Channels",
+      finding.channels.map(
+        ({ channel, log_source, state, why }) =>
+          `${channel} (${log_source ?? "our own"}): ${state}. ${why}`,
+      ),
+    ),
     ...section("Ruled out", finding.confounders_ruled_out),
     ...section("Would raise it", finding.would_raise),
     ...section("Would refute it", finding.would_refute),

@@ -11,7 +11,7 @@ export async function exportVerb(args: readonly string[]): Promise<void> {
     allowPositionals: true,
   })
   const since = values.since === undefined ? {} : { sinceMs: timeOf(values.since) }
-  const store = openStore(dataConfig(values).data)
+  const store = openStore(dataConfig(values).data, { readonly: true })
   try {
     await exportRecords({ store, kinds: positionals, write: writerTo(process.stdout), ...since })
   } finally {

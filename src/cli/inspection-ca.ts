@@ -1,9 +1,9 @@
 /** The inspection CA that the configuration names: loaded, or made at the first start. */
-import { readFileSync } from "node:fs"
 import { ensureInspectionCa } from "../ca/ensure.ts"
 import type { InspectionCa } from "../ca/inspection-ca.ts"
 import { loadInspectionCa } from "../ca/load.ts"
 import type { Config } from "../config.ts"
+import { configuredFile } from "./configured-file.ts"
 
 /** Loads the CA that is there. */
 export function loadCa(config: Config, now: number): InspectionCa {
@@ -14,10 +14,22 @@ export function loadCa(config: Config, now: number): InspectionCa {
 export function findCa(config: Config, now: number): { ca: InspectionCa; created: boolean } {
   const { cert, key, dir } = config.ca
   const file = config.ca["passphrase-file"]
-  const passphrase = file === null ? {} : { passphrase: readFileSync(file, "utf8").trimEnd() }
-  if (cert === null || key === null) return ensureInspectionCa({ dir, now, ...passphrase })
-  return {
-    ca: loadInspectionCa({ certFile: cert, keyFile: key, now, ...passphrase }),
-    created: false,
+  const passphrase =
+    file === null ? {} : { passphrase: configuredFile("ca.passphrase-file", file).trimEnd() }
+  try {
+    if (cert === null || key === null) return ensureInspectionCa({ dir, now, ...passphrase })
+    const ca = loadInspectionCa({ certFile: cert, keyFile: key, now, ...passphrase })
+    return { ca, created: false }
+  } catch (cause) {
+    throw explained(dir, cause)
   }
+}
+
+/** The CA's own errors say what to do; those of the system only say what failed. */
+function explained(dir: string, cause: unknown): unknown {
+  if (!(cause instanceof Error) || !("syscall" in cause)) return cause
+  return new Error(
+    `ca: ${dir} cannot be used (${cause.message}); let this user write there, or name a certificate and key with --ca-cert and --ca-key`,
+    { cause },
+  )
 }

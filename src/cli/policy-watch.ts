@@ -11,29 +11,34 @@ import { type Policy, preparePolicy } from "../policy/prepare.ts"
 import type { TrialUse } from "../policy/trial-use.ts"
 import { ClientDevices } from "./client-devices.ts"
 
-/** A change is noticed within this time, in milliseconds; looking costs a microsecond. */
+/** A change is noticed within this time, in milliseconds; looking costs some microseconds. */
 const lookEvery = 200
 
+export interface PolicyWatchParts {
+  /** Opens the store, and again when another file has taken its place. */
+  open: () => Store
+  config: Config
+  trials: TrialUse
+  log: Log
+}
+
 export class PolicyWatch {
-  readonly #store: Store
-  readonly #config: Config
-  readonly #trials: TrialUse
-  readonly #log: Log
+  readonly #parts: PolicyWatchParts
   readonly #timer: NodeJS.Timeout
-  /** Who is behind an address, as far as the register asks. */
+  /** Who is behind an address, as far as policy asks. */
   readonly clients: ClientDevices
+  /** Null while it cannot be opened: traffic goes on under the configured rules alone. */
+  #store: Store | null = null
+  /** What was seen of the store when it was last read; -1: nothing of this file. */
   #data = -1
   #revision = -1
   #trouble = false
   #policy: Policy
 
-  constructor(store: Store, config: Config, trials: TrialUse, log: Log) {
-    this.#store = store
-    this.#config = config
-    this.#trials = trials
-    this.#log = log
-    this.clients = new ClientDevices(store, config)
-    this.#policy = preparePolicy(config, [], trials)
+  constructor(parts: PolicyWatchParts) {
+    this.#parts = parts
+    this.clients = new ClientDevices(parts.config, parts.log)
+    this.#policy = preparePolicy(parts.config, [], parts.trials)
     this.#look()
     this.#timer = setInterval(() => this.#look(), lookEvery)
   }
@@ -44,28 +49,45 @@ export class PolicyWatch {
 
   close(): void {
     clearInterval(this.#timer)
+    this.#store?.close()
   }
 
   #look(): void {
+    const { log } = this.#parts
     try {
-      const data = this.#store.dataVersion()
+      const store = this.#store?.inPlace() ? this.#store : this.#open()
+      const data = store.dataVersion()
       if (data === this.#data) return
+      const revision = store.registerRevision()
+      if (revision !== this.#revision) this.#take(store, revision)
+      // Only now: a change whose reading failed is looked at again.
       this.#data = data
-      const revision = this.#store.registerRevision()
-      if (revision !== this.#revision) this.#take(revision)
+      if (this.#trouble) log("info", "register-readable", {})
       this.#trouble = false
     } catch (error) {
-      if (!this.#trouble) this.#log("error", "register-unreadable", { reason: errorCode(error) })
+      if (!this.#trouble) log("error", "register-unreadable", { reason: errorCode(error) })
       this.#trouble = true
     }
   }
 
-  #take(revision: number): void {
-    const entries = this.#store.registerEntries(Date.now())
-    this.#policy = preparePolicy(this.#config, entries, this.#trials)
+  /** At first, and when another file has taken the place of the store. */
+  #open(): Store {
+    const store = this.#parts.open()
+    this.#store?.close()
+    this.#store = store
+    this.#data = -1
+    this.#revision = -1
+    this.clients.readFrom(store)
+    return store
+  }
+
+  #take(store: Store, revision: number): void {
+    const { config, trials, log } = this.#parts
+    const entries = store.registerEntries(Date.now())
+    this.#policy = preparePolicy(config, entries, trials)
     this.clients.registerIs(entries)
-    this.#trials.keep(new Set(entries.map(({ id }) => id)))
+    trials.keep(new Set(entries.map(({ id }) => id)))
     this.#revision = revision
-    this.#log("info", "register-changed", { entries: entries.length, faults: this.#policy.faults })
+    log("info", "register-changed", { entries: entries.length, faults: this.#policy.faults })
   }
 }

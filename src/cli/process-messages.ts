@@ -1,45 +1,84 @@
-/** What the supervisor and its processes tell each other. */
+/** What the supervisor and its processes tell each other, and how such a process lives and ends. */
+import type { Logger } from "pino"
 import type { Config } from "../config.ts"
+import { openLog } from "./log.ts"
+
+export type Role = "sensor-worker" | "correlator"
+export type Listen = { host: string; port: number }
 
 export type ToChild =
-  | { do: "start"; config: Config; listen: { host: string; port: number } }
+  | { do: "start"; config: Config; listen: Listen }
   /** End in order: finish what is open within the configured time. */
   | { do: "stop" }
 
-export type FromChild = { is: "ready"; host: string; port: number } | { is: "failed"; why: string }
+export type FromChild = ({ is: "ready" } & Listen) | { is: "failed"; why: string }
 
-export function tellParent(message: FromChild): void {
-  process.send?.(message)
+/** What a started process gives back: where it serves, and how it ends. */
+export interface Started extends Listen {
+  stop(): Promise<void>
 }
+
+/** Beyond the configured drain; then a process whose supervisor is gone ends whatever it does. */
+const stopSlack = 8_000
 
 /**
  * Runs a child process: starts on the supervisor's word and stops on it, or when the supervisor is
  * gone. Signals of the terminal go to the supervisor, which decides.
  */
 export function childProcess(
-  start: (
-    config: Config,
-    listen: { host: string; port: number },
-  ) => Promise<{ stop(): Promise<void> }>,
+  role: Role,
+  start: (config: Config, listen: Listen, log: Logger) => Promise<Started>,
 ): void {
-  let running: Promise<{ stop(): Promise<void> }> | null = null
+  let running: Promise<Started> | null = null
   let stopping = false
+  let log: Logger | null = null
+  let drainMs = 0
+
   const stop = async () => {
     if (stopping) return
     stopping = true
-    await running?.then((child) => child.stop()).catch(() => {})
+    setTimeout(() => process.exit(1), drainMs + stopSlack)
+    await running
+      ?.then((child) => child.stop())
+      .catch((error) => log?.error({ process: role, reason: reasonOf(error) }, "stop-failed"))
     process.exit(0)
   }
-  process.on("SIGINT", () => {})
-  process.on("SIGTERM", () => {})
-  process.on("disconnect", stop)
-  process.on("message", (message: ToChild) => {
-    if (message.do === "stop") return stop()
-    running = start(message.config, message.listen)
-    running.catch((error) => {
-      tellParent({ is: "failed", why: error instanceof Error ? error.message : String(error) })
-      process.exitCode = 1
-      setTimeout(() => process.exit(1), 50)
-    })
+  const begin = async ({ config, listen }: ToChild & { do: "start" }) => {
+    log = openLog(config, role)
+    drainMs = config.limits["drain-time"]
+    running = start(config, listen, log)
+    try {
+      const { host, port } = await running
+      tellParent({ is: "ready", host, port })
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      tellParent({ is: "failed", why }, () => process.exit(1))
+    }
+  }
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {})
+  process.on("uncaughtException", (error) => {
+    if (log) log.fatal({ process: role, reason: reasonOf(error) }, "process-failed")
+    else process.stderr.write(`pinsensor ${role}: ${reasonOf(error)}\n`)
+    process.exit(1)
   })
+  process.on("disconnect", () => {
+    log?.warn({ process: role }, "supervisor-gone")
+    stop()
+  })
+  process.on("message", (message: ToChild) => {
+    if (message.do === "stop") stop()
+    // Of a supervisor that died while this process was loading only its last words arrive.
+    else if (process.connected && !stopping) begin(message)
+  })
+  if (!process.connected) process.exit(0)
+}
+
+function tellParent(message: FromChild, told: () => void = () => {}): void {
+  if (process.connected) process.send?.(message, undefined, undefined, told)
+  else told()
+}
+
+/** With its stack: for a fault of our own. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

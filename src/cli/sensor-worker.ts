@@ -1,7 +1,7 @@
 /** One sensor worker: the data path on one core. It appends evidence and follows the register. */
 import { randomBytes } from "node:crypto"
-import { readFileSync } from "node:fs"
 import { networkInterfaces } from "node:os"
+import { setTimeout as sleep } from "node:timers/promises"
 import { createLeafKeys } from "../ca/leaf-keys.ts"
 import { LeafStore } from "../ca/leaf-store.ts"
 import { type Config, sensorConfigId } from "../config.ts"
@@ -15,23 +15,26 @@ import { parseNetwork } from "../policy/addresses.ts"
 import { clientAllowed, makeGuard } from "../policy/guard.ts"
 import { TrialUse } from "../policy/trial-use.ts"
 import { recordId } from "../record/record-id.ts"
+import { configuredFile } from "./configured-file.ts"
 import { loadCa } from "./inspection-ca.ts"
-import { logTo, openLog } from "./log.ts"
+import { logTo } from "./log.ts"
 import { PolicyWatch } from "./policy-watch.ts"
-import { childProcess, tellParent } from "./process-messages.ts"
+import { childProcess } from "./process-messages.ts"
 
-/** How often the counters are logged, in milliseconds. */
+/** How often the counters are logged, and how often it is looked for lost evidence, in ms. */
 const countsEvery = 60_000
+const lossesEvery = 5_000
+/** After the drain, for connections that were ended to become records, in milliseconds. */
+const lastRecords = 500
 
-childProcess(async (config, listen) => {
-  const logger = openLog(config, "sensor")
+childProcess("sensor-worker", async (config, listen, logger) => {
   const log = logTo(logger)
   const ca = loadCa(config, Date.now())
   const originCaPem =
-    config["origin-ca"] === null ? null : readFileSync(config["origin-ca"], "utf8")
+    config["origin-ca"] === null ? null : configuredFile("origin-ca", config["origin-ca"])
   const trials = new TrialUse()
-  const store = openStore(config.data, { readonly: true })
-  const watch = new PolicyWatch(store, config, trials, log)
+  const open = () => openStore(config.data, { readonly: true })
+  const watch = new PolicyWatch({ open, config, trials, log })
   const recorder = new Recorder({
     dir: config.data,
     onTrouble: ({ state, because }) =>
@@ -69,18 +72,28 @@ childProcess(async (config, listen) => {
     watch,
     recorder,
   })
-  tellParent({ is: "ready", ...sensor.address })
   const counts = () =>
     log("info", "counts", { ...sensor.counts, open: sensor.open, evidence: recorder.counters() })
-  const timer = setInterval(counts, countsEvery)
+  let lost = 0
+  const losses = () => {
+    const { dropped, failed } = recorder.counters()
+    if (dropped + failed > lost) log("error", "evidence-lost", { dropped, failed })
+    lost = dropped + failed
+  }
+  const timers = [setInterval(counts, countsEvery), setInterval(losses, lossesEvery)]
   return {
+    ...sensor.address,
     stop: async () => {
-      clearInterval(timer)
       await sensor.close(config.limits["drain-time"])
-      watch.close()
+      // What was ended just now becomes records when its sockets close.
+      const until = Date.now() + lastRecords
+      do await sleep(20)
+      while (sensor.open > 0 && Date.now() < until)
       await recorder.close()
+      for (const timer of timers) clearInterval(timer)
+      watch.close()
+      losses()
       counts()
-      store.close()
     },
   }
 })

@@ -7,7 +7,7 @@ import type { PresentedLeaf } from "../ca/leaf-store.ts"
 import type { AttemptFacts } from "../record/attempt.ts"
 import type { ClientConnection } from "./client-connection.ts"
 import { alpnList } from "./dial-origin.ts"
-import { HeldDescriptor } from "./tcp-info.ts"
+import { descriptor, HeldDescriptor, readTcpInfo } from "./tcp-info.ts"
 import { tlsFault } from "./tls-error.ts"
 
 /**
@@ -94,6 +94,7 @@ export function answerClient(
     const silent = connection.clientAppBytes === 0
     if (silent && closeNotifySizes.has(connection.bytesIn - quietSince))
       connection.closeNotifyFrom = "client"
+    if (silent && connection.has("finished")) closedWhenHeard(connection)
     gone("fin", "client")
   })
   client.on("error", (error) => {
@@ -108,6 +109,13 @@ export function answerClient(
   })
   client.on("close", () => gone("none", "sensor"))
   return client
+}
+
+/** A silent client is judged by how soon it closed: by when its end came, not when we got to it. */
+function closedWhenHeard(connection: ClientConnection): void {
+  const fd = descriptor(connection.arrival.raw)
+  const info = fd === undefined ? null : readTcpInfo(fd)
+  connection.reach("closed", info?.heardAgoMs ?? 0)
 }
 
 function noteFlight(connection: ClientConnection): void {

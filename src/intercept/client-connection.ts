@@ -142,14 +142,14 @@ export class ClientConnection {
     return this.#phases[phase] !== null
   }
 
-  /** Notes that a phase is reached; the first time counts. */
-  reach(phase: PhaseName): void {
-    this.#phases[phase] ??= this.#point()
+  /** Notes that a phase is reached, now or so long ago; the first time counts. */
+  reach(phase: PhaseName, agoMs = 0): void {
+    this.#phases[phase] ??= this.#point(agoMs)
   }
 
-  #point(): Phase {
+  #point(agoMs: number): Phase {
     return {
-      ms: Math.round((performance.now() - this.#began) * 1000) / 1000,
+      ms: Math.round((performance.now() - this.#began - agoMs) * 1000) / 1000,
       bytes_in: this.bytesIn,
       bytes_out: this.bytesOut,
     }

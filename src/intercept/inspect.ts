@@ -34,7 +34,8 @@ export function inspect(
     addresses,
     port: connection.arrival.destinationPort,
     verifyName,
-    alpn: hello.alpn,
+    // RFC 7301 section 3.1 forbids empty names, and tls.connect throws at them.
+    alpn: hello.alpn.includes("") ? hello.alpn.filter((name) => name !== "") : hello.alpn,
     hybrid: offersHybridGroup(hello),
   }
   const known = remembered(target, deps)

@@ -81,6 +81,8 @@ export class Relay {
     }
     this.#record()
     this.#drop()
+    // Writing to what is gone makes an error with a stack trace, a tenth of a refusal's cost.
+    if (client.destroyed) return
     if (how === "fin") client.end()
     else client.destroy()
   }

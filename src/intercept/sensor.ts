@@ -3,11 +3,15 @@
  * goes out: attempts, flows and uses of register entries. It must not know what is made of them.
  */
 import { createServer, type Server, type Socket } from "node:net"
+import { setTimeout as delay } from "node:timers/promises"
 import { canonicalAddress } from "../policy/addresses.ts"
 import type { Arrival } from "./client-connection.ts"
 import { type ConnectRequest, openFront } from "./front.ts"
 import type { SensorDeps } from "./sensor-deps.ts"
 import { take } from "./take.ts"
+
+/** How long the records of connections that were ended at the deadline may take, in ms. */
+const lastRecords = 1_000
 
 export interface Listen {
   host: string
@@ -42,7 +46,7 @@ export async function startSensor(listen: Listen, deps: SensorDeps): Promise<Sen
     tunnels: 0,
   }
   const clients = new OpenClients(deps)
-  const front = await openFront(deps, {
+  const front = openFront(deps, {
     onConnect: (request) => {
       counts.tunnels++
       take(explicitArrival(request), deps)
@@ -81,6 +85,8 @@ export async function startSensor(listen: Listen, deps: SensorDeps): Promise<Sen
       await clients.drained(deadlineMs)
       front.close()
       clients.endAll()
+      await clients.drained(lastRecords)
+      await delay(0)
     },
   }
 }

@@ -24,7 +24,7 @@ export function take(arrival: Arrival, deps: SensorDeps): void {
   arrival.raw.on("error", () => {})
   readHello(arrival.raw, arrival.head, deps.limits["hello-time"], (end, bytes) => {
     connection.startTls(bytes.length)
-    if (noteHello(connection, end)) return decideAndAct(connection, deps)
+    if (noteHello(connection, end)) return contained(connection, deps)
     const how = end.kind === "gone" ? end.how : "fin"
     arrival.raw.destroy()
     finish(connection, deps, how, how === "timeout" ? "sensor" : "client")
@@ -40,6 +40,21 @@ function noteHello(connection: ClientConnection, end: HelloEnd): boolean {
     connection.reach("hello")
   }
   return true
+}
+
+/** Fails closed: a connection that we stumble over ends, and it ends alone. */
+function contained(connection: ClientConnection, deps: SensorDeps): void {
+  try {
+    decideAndAct(connection, deps)
+  } catch (error) {
+    giveUp(connection, deps, error)
+  }
+}
+
+function giveUp(connection: ClientConnection, deps: SensorDeps, error: unknown): void {
+  deps.log("error", "connection-failed", { reason: errorCode(error) })
+  connection.arrival.raw.destroy()
+  finish(connection, deps, "none", "sensor")
 }
 
 function decideAndAct(connection: ClientConnection, deps: SensorDeps): void {
@@ -62,11 +77,7 @@ function decideAndAct(connection: ClientConnection, deps: SensorDeps): void {
     case "inspect":
       return inspectOrPass(connection, deps)
     case "splice":
-      spliceAgreed(connection, decision, deps).catch((error) => {
-        deps.log("error", "connection-failed", { reason: errorCode(error) })
-        arrival.raw.destroy()
-        finish(connection, deps, "none", "sensor")
-      })
+      spliceAgreed(connection, decision, deps).catch((error) => giveUp(connection, deps, error))
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * What the kernel knows of a client's TCP connection (Linux TCP_INFO, tcp(7)), through koffi.
  *
- * Asked only where the answer decides: when a client went away before its Finished. Elsewhere than on
+ * Asked only where the answer decides: when a client went away without a byte of its application. Off
  * Linux there is no answer, and a flight that was written counts as delivered.
  */
 import { createRequire } from "node:module"
@@ -15,6 +15,9 @@ export interface TcpInfo {
   /** The smallest round-trip time seen, in milliseconds; null while none is known. */
   rttMs: number | null
   retransmits: number
+  /** How long ago the peer's last segment came, in milliseconds (the kernel counts in ticks of 1 to
+   * 10): what a busy event loop adds to the times it sees. */
+  heardAgoMs: number
 }
 
 interface Kernel {
@@ -26,7 +29,7 @@ interface Kernel {
 const ipprotoTcp = 6
 const tcpInfo = 11
 /** Offsets in struct tcp_info (linux/tcp.h), which only ever grows at its end. */
-const offset = { totalRetrans: 100, bytesAcked: 120, minRtt: 148 }
+const offset = { lastDataRecv: 52, lastAckRecv: 56, totalRetrans: 100, bytesAcked: 120, minRtt: 148 }
 const neverMeasured = 0xffffffff
 /** include/net/tcp_states.h. */
 const tcpClose = 7
@@ -73,6 +76,10 @@ export function readTcpInfo(fd: number): TcpInfo | null {
     bytesAcked: Number(answer.readBigUInt64LE(offset.bytesAcked)),
     rttMs: minRtt === neverMeasured ? null : minRtt / 1000,
     retransmits: answer.readUInt32LE(offset.totalRetrans),
+    heardAgoMs: Math.min(
+      answer.readUInt32LE(offset.lastDataRecv),
+      answer.readUInt32LE(offset.lastAckRecv),
+    ),
   }
 }
 

@@ -2,7 +2,7 @@
  * What MDM, the network and mobile EDR say of the cast, as lines for `pinsensor import`. The times are
  * arguments; everything else comes from the cast.
  */
-import { apps, type AppName, type DeviceId, devices, type Host } from "./cast.ts"
+import { type AppName, apps, type DeviceId, devices, type Host } from "./cast.ts"
 
 type Line = Record<string, unknown>
 

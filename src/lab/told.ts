@@ -84,7 +84,8 @@ export const told: readonly Told[] = [
     hosts: ["api.bank.example"],
     outcomes: refused,
     finding: { analytic: "AN1725", verdict: "refuses-here" },
-    shows: "another app ignores the user store, as Android apps do: another app's trust proves nothing",
+    shows:
+      "another app ignores the user store, as Android apps do: another app's trust proves nothing",
   },
   {
     device: "galaxy-1",

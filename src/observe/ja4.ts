@@ -48,6 +48,11 @@ export function fingerprint(hello: ClientHello, parts: FingerprintParts): string
   return `${head}${parts.alpn}_${hash12(sortedHex(suites))}_${hash12(extensions === "" ? "" : signed)}`
 }
 
+/** Hashes of the lists seen lately, 300 bytes each: a fleet has some hundred stacks, and the JA4 of
+ * a hello and its stack key share their first hash. All go when it is full. */
+const hashes = new Map<string, string>()
+const mostHashes = 5_000
+
 function versionCode(hello: ClientHello): string {
   const listed = hello.extensions.includes(supportedVersions)
   const offered = listed ? hello.supportedVersions : [hello.legacyVersion]
@@ -104,5 +109,11 @@ function sortedHex(values: readonly number[]): string {
 
 /** An empty list prints as zeros instead of as the hash of nothing. */
 function hash12(text: string): string {
-  return text === "" ? "000000000000" : hash("sha256", text, "hex").slice(0, 12)
+  if (text === "") return "000000000000"
+  const known = hashes.get(text)
+  if (known !== undefined) return known
+  const made = hash("sha256", text, "hex").slice(0, 12)
+  if (hashes.size >= mostHashes) hashes.clear()
+  hashes.set(text, made)
+  return made
 }

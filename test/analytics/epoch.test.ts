@@ -1,5 +1,5 @@
 import t from "tap"
-import { cutKey, epochKey, epochs } from "../../src/analytics/epoch.ts"
+import { asBound, cutNames, epochKey, epochs } from "../../src/analytics/epoch.ts"
 
 const first = { issuing_ca: "aa", sensor_config: "c1" }
 const second = { issuing_ca: "bb", sensor_config: "c1" }
@@ -28,12 +28,15 @@ t.test("an imported flow belongs to the epoch in force at its time", async (t) =
 })
 
 t.test("CA, configuration and quality of binding each cut", async (t) => {
-  const keys = [
-    cutKey(first, "bound"),
-    cutKey(second, "bound"),
-    cutKey({ ...first, sensor_config: "c2" }, "bound"),
-    cutKey(first, "ambiguous"),
+  const cutOf = cutNames()
+  const cuts = [
+    cutOf(first, "bound"),
+    cutOf(second, "bound"),
+    cutOf({ ...first, sensor_config: "c2" }, "bound"),
+    cutOf(first, "ambiguous"),
   ]
-  t.equal(new Set(keys).size, keys.length)
+  t.equal(new Set(cuts).size, cuts.length)
+  t.equal(cutOf({ ...first }, "bound"), cuts[0])
+  t.equal(asBound(cutOf(first, "ambiguous")), cuts[0])
   t.not(epochKey(first), epochKey({ ...first, issuing_ca: null }))
 })

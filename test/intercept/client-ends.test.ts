@@ -83,7 +83,7 @@ t.test("a client that trusts the inspection CA is served and recorded as accepte
     ["http/1.1 with HelloRetryRequest", target, { ecdhCurve: "P-521:P-384" }, "x", {}],
   ]
   for (const [name, at, options, request, expected] of rows)
-    t.test(name, async (t) => {
+    await t.test(name, async (t) => {
       const client = await tlsThrough(sensor, at, options)
       t.same(await handshake(client), { ok: true, error: "" })
       client.write(request)
@@ -119,7 +119,7 @@ t.test("a client that speaks no more than the h2 preface is idle, not accepted",
 t.test("a client that does not trust the CA is a refusal with the alert it sent", async (t) => {
   const sensor = await testSensor(t)
   for (const version of versions)
-    t.test(`openssl over ${version}: alert 48 before its Finished`, async (t) => {
+    await t.test(`openssl over ${version}: alert 48 before its Finished`, async (t) => {
       const { execFile } = await import("node:child_process")
       const flag = version === "TLSv1.2" ? ["--tls-max", "1.2"] : ["--tlsv1.3"]
       await new Promise<void>((resolve) =>
@@ -141,7 +141,7 @@ t.test("a client that does not trust the CA is a refusal with the alert it sent"
       })
       t.match(attempt.token, /^HCD\.\.a48\|/)
     })
-  t.test("node over TLSv1.3: closes without a word before its Finished", async (t) => {
+  await t.test("node over TLSv1.3: closes without a word before its Finished", async (t) => {
     const client = await tlsThrough(sensor, target, { ca: [], ...only("TLSv1.3") })
     t.equal((await handshake(client)).ok, false)
     t.match(await sensor.attempt(), {
@@ -151,7 +151,7 @@ t.test("a client that does not trust the CA is a refusal with the alert it sent"
       ended_by: "client",
     })
   })
-  t.test("node over TLSv1.2: closes without a word after its Finished", async (t) => {
+  await t.test("node over TLSv1.2: closes without a word after its Finished", async (t) => {
     const client = await tlsThrough(sensor, target, { ca: [], ...only("TLSv1.2") })
     t.equal((await handshake(client)).ok, false)
     t.match(await sensor.attempt(), {
@@ -171,7 +171,7 @@ t.test("a client that checks a pin after its Finished and closes is a refusal", 
   ]
   for (const version of versions)
     for (const [name, end] of ends)
-      t.test(`${name} over ${version}`, async (t) => {
+      await t.test(`${name} over ${version}`, async (t) => {
         const raw = await tunnel(sensor, target)
         const client = tlsConnect({
           socket: raw,
@@ -190,7 +190,7 @@ t.test("a client that checks a pin after its Finished and closes is a refusal", 
           ended_by: "client",
         })
       })
-  t.test("the same, but long after the handshake, is an unused connection", async (t) => {
+  await t.test("the same, but long after the handshake, is an unused connection", async (t) => {
     const client = await tlsThrough(sensor, target)
     t.ok((await handshake(client)).ok)
     await pause(400)
@@ -250,7 +250,7 @@ t.test("a client that stops between our certificate and its Finished is a refusa
   for (const version of versions) {
     const hello = await liveHello({ servername: "app.test", ...only(version) })
     for (const [name, stop, expected] of rows)
-      t.test(`${name} over ${version}`, async (t) => {
+      await t.test(`${name} over ${version}`, async (t) => {
         const raw = await tunnel(sensor, target)
         raw.write(hello)
         await new Promise((resolve) => raw.once("data", resolve))
@@ -276,7 +276,7 @@ t.test("a ClientHello may come in any pieces", async (t) => {
     }
     return Buffer.concat(records)
   }
-  t.test("one byte a segment", async (t) => {
+  await t.test("one byte a segment", async (t) => {
     const raw = await tunnel(sensor, target)
     for (const byte of hello) {
       raw.write(Uint8Array.of(byte))
@@ -286,14 +286,14 @@ t.test("a ClientHello may come in any pieces", async (t) => {
     raw.end()
     t.match(await sensor.attempt(), { outcome: "refused-close", sni: "app.test" })
   })
-  t.test("several records", async (t) => {
+  await t.test("several records", async (t) => {
     const raw = await tunnel(sensor, target)
     raw.write(inRecordsOf(100))
     await new Promise((resolve) => raw.once("data", resolve))
     raw.end()
     t.match(await sensor.attempt(), { outcome: "refused-close", sni: "app.test" })
   })
-  t.test("with the CONNECT head in one segment", async (t) => {
+  await t.test("with the CONNECT head in one segment", async (t) => {
     const { connect } = await import("node:net")
     const raw = connect(sensor.port, "127.0.0.1")
     raw.write(Buffer.concat([Buffer.from(`CONNECT ${target} HTTP/1.1\r\n\r\n`), hello]))
@@ -330,7 +330,7 @@ t.test("without a whole ClientHello nothing is held against our certificate", as
     ["nothing at all", () => {}, { outcome: "timed-out", end: "timeout", ended_by: "sensor" }],
   ]
   for (const [name, act, expected] of rows)
-    t.test(name, async (t) => {
+    await t.test(name, async (t) => {
       const raw = await tunnel(sensor, target)
       const ended = received(raw)
       act(raw)

@@ -7,7 +7,8 @@ import type { Store } from "../../evidence/store.ts"
 import type { Finding } from "../../record/finding.ts"
 import type { Incident } from "../../record/incident.ts"
 
-/** Findings kept in memory, some 4 KiB each; beyond it closed ones go, oldest first. */
+/** Findings kept in memory, some 4 KiB each; beyond it closed ones go, oldest first, and one that
+ * opens again is simply written anew. */
 const most = 100_000
 
 export class JudgedMemory {
@@ -15,14 +16,25 @@ export class JudgedMemory {
   readonly #byDevice = new Map<string, Set<string>>()
   readonly #byIncident = new Map<string, Set<string>>()
   readonly #incidents = new Map<string, Incident>()
+  #forgetAt = most + 1_000
 
   constructor(store: Store) {
-    for (const finding of store.all("findings")) this.#put(finding)
+    for (const finding of store.all("findings")) {
+      this.#put(finding)
+      this.#forgetClosed()
+    }
     for (const incident of store.all("incidents")) this.#incidents.set(incident.id, incident)
   }
 
   findingsOf(deviceId: string): Finding[] {
     return this.#pick(this.#byDevice.get(deviceId))
+  }
+
+  /** Open findings of one analytic. */
+  openOf(analytic: Finding["analytic"]): Finding[] {
+    return [...this.#findings.values()].filter(
+      (finding) => finding.analytic === analytic && finding.state !== "closed",
+    )
   }
 
   withChanged(changed: readonly Finding[], incidents: ReadonlySet<string>): Finding[] {
@@ -41,7 +53,7 @@ export class JudgedMemory {
   keep(findings: readonly Finding[], incidents: readonly Incident[]): void {
     for (const finding of findings) this.#put(finding)
     for (const incident of incidents) this.#incidents.set(incident.id, incident)
-    if (this.#findings.size > most) this.#forgetClosed()
+    this.#forgetClosed()
   }
 
   /** Whether what is to be stored differs from what is. */
@@ -70,13 +82,17 @@ export class JudgedMemory {
     unlist(this.#byIncident, incidentId(finding), finding.id)
   }
 
+  /** A thousand more than there is room for before it is looked for closed ones again: open ones
+   * are never forgotten, and there may be that many. */
   #forgetClosed(): void {
+    if (this.#findings.size < this.#forgetAt) return
     for (const finding of this.#findings.values()) {
+      if (this.#findings.size <= most) break
       if (finding.state !== "closed") continue
       this.#findings.delete(finding.id)
       this.#unlist(finding)
-      if (this.#findings.size <= most) return
     }
+    this.#forgetAt = Math.max(most, this.#findings.size) + 1_000
   }
 }
 

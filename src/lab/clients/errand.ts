@@ -36,10 +36,17 @@ export async function runClient(visit: (errand: Errand) => Promise<string>): Pro
   try {
     leave(await visit(errand), 0)
   } catch (error) {
-    leave(error instanceof Error ? error.message : String(error), 1)
+    leave(wordOf(error), 1)
   } finally {
     clearTimeout(limit)
   }
+}
+
+/** What OpenSSL says has addresses in it; its code reads better. */
+function wordOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { code } = error as NodeJS.ErrnoException
+  return code?.startsWith("ERR_SSL") ? code : error.message
 }
 
 function leave(word: string, code: number): void {
@@ -73,7 +80,9 @@ export function ask(tls: TLSSocket, { host, agent }: Errand): Promise<string> {
     })
     tls.once("error", reject)
     tls.once("close", () =>
-      bytes > 0 ? resolve(`${bytes} bytes of content`) : reject(new Error("closed without content")),
+      bytes > 0
+        ? resolve(`${bytes} bytes of content`)
+        : reject(new Error("closed without content")),
     )
     tls.write(
       `GET / HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: ${agent}\r\nX-Padding: ${padding}\r\n` +

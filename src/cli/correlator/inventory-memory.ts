@@ -1,0 +1,139 @@
+/**
+ * Who is who, kept in step with the store. In: records of bindings, devices, postures and apps as
+ * they come. Out: the indexes of the join, and whom the news concern: leases come every second, and
+ * each must cost what it changes.
+ */
+import type { Config } from "../../config.ts"
+import type { Store } from "../../evidence/store.ts"
+import { canonicalAddress } from "../../identity/address-key.ts"
+import { type Inventory, inventory } from "../../identity/inventory.ts"
+import { type JoinSettings, joinSettings } from "../../identity/settings.ts"
+import type { RecordOf } from "../../record/kinds.ts"
+
+/** Whom a change of the inventory concerns. */
+export interface Concerned {
+  /** Single addresses that were bound anew. */
+  addresses: Set<string>
+  /** Devices of which something new was said. */
+  devices: Set<string>
+  /** Devices that were given whole prefixes: all clients inside are theirs. */
+  prefixHolders: Set<string>
+  /** The app register changed. */
+  all: boolean
+}
+
+export interface InventoryParts {
+  store: Store
+  config: Config
+  clock: () => number
+  /** Told of a record that cannot be used. */
+  unusable: (id: string, error: unknown) => void
+}
+
+const kinds = ["devices", "postures", "bindings", "apps"] as const
+type InventoryKind = (typeof kinds)[number]
+
+/** Records read at a time. */
+const batch = 2_000
+const day = 86_400_000
+
+export class InventoryMemory {
+  readonly #parts: InventoryParts
+  readonly #settings: JoinSettings
+  /** How far each kind was read. */
+  readonly #seq: Record<InventoryKind, number>
+  #current: Inventory
+
+  constructor(parts: InventoryParts) {
+    const { store } = parts
+    this.#parts = parts
+    this.#settings = joinSettings(parts.config.identity)
+    // First where it ends, then what there is: what comes in between is read twice, not missed.
+    this.#seq = {
+      devices: store.lastSeq("devices"),
+      postures: store.lastSeq("postures"),
+      bindings: store.lastSeq("bindings"),
+      apps: store.lastSeq("apps"),
+    }
+    this.#current = this.#read()
+  }
+
+  get current(): Inventory {
+    return this.#current
+  }
+
+  /** Takes in what is new; null if nothing is. */
+  refresh(): Concerned | null {
+    const concerned: Concerned = {
+      addresses: new Set(),
+      devices: new Set(),
+      prefixHolders: new Set(),
+      all: false,
+    }
+    const { bindings, devices } = this.#current
+    const added =
+      this.#take("devices", (device) => {
+        devices.add(device)
+        concerned.devices.add(device.device_id)
+      }) +
+      this.#take("postures", (posture) => {
+        devices.postures.add(posture)
+        concerned.devices.add(posture.device_id)
+      }) +
+      this.#take("bindings", (binding) => {
+        bindings.add(binding)
+        if (binding.address.includes("/")) concerned.prefixHolders.add(binding.device_id)
+        else concerned.addresses.add(canonicalAddress(binding.address))
+      }) +
+      this.#take("apps", () => {
+        concerned.all = true
+      })
+    if (concerned.all) this.#current = this.#withApps()
+    return added > 0 ? concerned : null
+  }
+
+  #take<K extends InventoryKind>(kind: K, learn: (record: RecordOf[K]) => void): number {
+    let count = 0
+    for (;;) {
+      const rows = this.#parts.store.follow(kind, this.#seq[kind], batch)
+      for (const { seq, record } of rows) {
+        try {
+          learn(record as RecordOf[K])
+        } catch (error) {
+          this.#parts.unusable((record as { id: string }).id, error)
+        }
+        this.#seq[kind] = seq
+      }
+      count += rows.length
+      if (rows.length < batch) return count
+    }
+  }
+
+  #read(): Inventory {
+    const { store, config, clock } = this.#parts
+    const now = clock()
+    const back = config.analytics.scope.window + config.analytics.scope["allowed-lateness"]
+    return inventory(
+      {
+        tenant: config.tenant,
+        bindings: store.bindings(now - back - 30 * day, now + day),
+        devices: store.current("devices"),
+        postures: store.all("postures"),
+        apps: store.current("apps"),
+      },
+      this.#settings,
+    )
+  }
+
+  /** The app register is small, and its index is made in one piece. */
+  #withApps(): Inventory {
+    const { store, config } = this.#parts
+    const { tenant } = config
+    const none = { tenant, bindings: [], devices: [], postures: [] }
+    const { apps, appRegister } = inventory(
+      { ...none, apps: store.current("apps") },
+      this.#settings,
+    )
+    return { ...this.#current, apps, appRegister }
+  }
+}

@@ -1,0 +1,196 @@
+/** The world as `correlate` takes it, put together from the store and what the correlator remembers. */
+import { createHash } from "node:crypto"
+import { AlertState } from "../../alert/raise.ts"
+import type { FleetMemory } from "../../analytics/fleet-memory.ts"
+import type { Config } from "../../config.ts"
+import type { Store } from "../../evidence/store.ts"
+import type { RegisterHit } from "../../evidence/tables.ts"
+import { AppEventIndex } from "../../identity/app-events.ts"
+import type { JoinInput } from "../../identity/join.ts"
+import { joinSettings } from "../../identity/settings.ts"
+import type { Log } from "../../intercept/sensor-deps.ts"
+import type { AppEvent } from "../../record/app-event.ts"
+import type { JudgementContext } from "../../record/attributed.ts"
+import type { Finding } from "../../record/finding.ts"
+import type { Incident } from "../../record/incident.ts"
+import type { World } from "../../world.ts"
+import type { InventoryMemory } from "./inventory-memory.ts"
+import type { JudgedMemory } from "./judged-memory.ts"
+import type { RegisterMemory } from "./register-memory.ts"
+import type { Suspect } from "./suspects.ts"
+import type { Unusable } from "./unusable.ts"
+
+/** Records of one client that are looked at; the newest count. */
+const mostRecords = 20_000
+/** Incidents whose suppressed news is looked at in one pass. */
+const incidentsAtOnce = 50
+
+export interface ViewParts {
+  store: Store
+  config: Config
+  memory: JudgedMemory
+  inventory: InventoryMemory
+  fleet: FleetMemory
+  register: RegisterMemory
+  unusable: Unusable
+  log: Log
+}
+
+/** What one commit is about. */
+export interface About {
+  due: readonly Suspect[]
+  hits: readonly RegisterHit[]
+  operational: readonly Finding[]
+  /** The sensor is at fault. */
+  fault: boolean
+}
+
+export class WorldView {
+  readonly #parts: ViewParts
+
+  constructor(parts: ViewParts) {
+    this.#parts = parts
+  }
+
+  /** App events of a span of time, without those that cannot be used. */
+  events(from: number, to: number): AppEvent[] {
+    const { store, unusable } = this.#parts
+    const events = store.appEventsBetween(from, to).filter((event) => !unusable.has(event))
+    try {
+      this.#index(events)
+      return events
+    } catch {
+      return events.filter((event) => {
+        try {
+          this.#index([event])
+          return true
+        } catch (error) {
+          unusable.record(event.id, error)
+          return false
+        }
+      })
+    }
+  }
+
+  #index(events: readonly AppEvent[]): void {
+    const { config, inventory } = this.#parts
+    const settings = { ...joinSettings(config.identity), tenant: config.tenant }
+    new AppEventIndex(events, inventory.current.devices, settings)
+  }
+
+  at(now: number, { due, hits, operational, fault }: About): World {
+    const { store, config, memory, register } = this.#parts
+    const latest = new Map(due.map((device) => [device.device_id, device.latest]))
+    return {
+      config,
+      writer: {
+        tenant: config.tenant,
+        site: config.site,
+        sensor_id: config["sensor-id"],
+      },
+      now,
+      newId: (key) => createHash("sha256").update(key).digest("hex").slice(0, 32),
+      devices: this.#joinInputs(due),
+      hits,
+      trials: register.trials(now),
+      operational: operational.filter((finding) => memory.isNew(finding)),
+      contextOf: (deviceId) => this.#context(deviceId, latest.get(deviceId) ?? now, now, fault),
+      // What was found before a sensor fault stands as it is: the fault says nothing about it.
+      findingsOf: (deviceId) => (fault ? [] : memory.findingsOf(deviceId)),
+      dueIncidents: store.dueAlertStates(now, incidentsAtOnce),
+      withChanged: (changed, ids) => memory.withChanged(changed, ids),
+      incidents: (ids) => memory.incidents(ids),
+      told: (incident, findings) => this.#told(incident, findings),
+    }
+  }
+
+  /** App events are read once for all, for the span of them all, and handed out by device. */
+  #joinInputs(due: readonly Suspect[]): JoinInput[] {
+    const { config, inventory } = this.#parts
+    if (due.length === 0) return []
+    const { devices } = inventory.current
+    const until = due.reduce((most, { latest }) => Math.max(most, latest), Number.NEGATIVE_INFINITY)
+    const since = due.reduce((least, { latest }) => Math.min(least, latest), until)
+    const { window } = config.analytics.scope
+    const events = this.events(since + 1 - window, until + 1 + config.identity["connect-tolerance"])
+    const ofDevice = Map.groupBy(events, (event) => devices.find(event.device).device_id)
+    return due.map((device) => this.#joinInput(device, ofDevice.get(device.device_id) ?? []))
+  }
+
+  #joinInput({ device_id, addresses, latest }: Suspect, events: readonly AppEvent[]): JoinInput {
+    const { store, config, inventory, unusable } = this.#parts
+    const to = latest + 1
+    const from = to - config.analytics.scope.window
+    const { bindings, devices, apps, addressesOf } = inventory.current
+    const all = [...new Set([...addresses, ...addressesOf(device_id, from, to)])]
+    const usable = (fact: { id: string }) => !unusable.has(fact)
+    const within = ({ observed_at }: AppEvent) =>
+      Date.parse(observed_at) >= from &&
+      Date.parse(observed_at) < to + config.identity["connect-tolerance"]
+    return {
+      device_id,
+      attempts: all.flatMap((ip) =>
+        store.attemptsOf(ip, from, to).slice(-mostRecords).filter(usable),
+      ),
+      flows: all.flatMap((ip) => store.flowsOf(ip, from, to).slice(-mostRecords).filter(usable)),
+      app_events: events.filter(within),
+      bindings,
+      devices,
+      apps,
+      settings: joinSettings(config.identity),
+    }
+  }
+
+  #context(deviceId: string, latest: number, now: number, fault: boolean): JudgementContext {
+    const { inventory, fleet, register } = this.#parts
+    return {
+      apps: [...inventory.current.appRegister],
+      register: register.entries(now),
+      accepted_elsewhere: fleet.acceptedElsewhere(deviceId),
+      baseline: fleet.baseline(deviceId),
+      sensor_fault: fault,
+      now: latest,
+    }
+  }
+
+  #told(incident: Incident, findings: readonly Finding[]): ReturnType<World["told"]> {
+    const { store, inventory } = this.#parts
+    const lead = findings.find(({ id }) => id === incident.lead_finding)
+    if (!lead) throw new Error(`correlator: incident ${incident.id} has no lead finding`)
+    const user = inventory.current.devices.get(lead.key.device_id)?.user ?? null
+    return {
+      lead,
+      device: {
+        user,
+        // Asked only where there is news: it looks up every record of the evidence.
+        get client_ip() {
+          return lastAddress(lead, store)
+        },
+      },
+      previous: this.#alertState(incident.id),
+    }
+  }
+
+  /** One that cannot be read counts as none: what was told is told again, under its first id. */
+  #alertState(incidentId: string): AlertState | null {
+    const { store, log } = this.#parts
+    const state = store.alertState(incidentId)
+    if (state === null) return null
+    const parsed = AlertState.safeParse(state)
+    if (parsed.success) return parsed.data
+    log("error", "alert-state-unusable", { incident_id: incidentId, reason: parsed.error.message })
+    return null
+  }
+}
+
+/** Of the newest connection among the evidence; postures, apps and app events have no address. */
+function lastAddress({ evidence_ids }: Finding, store: Store): string | null {
+  const connections = evidence_ids.flatMap(
+    (id) => store.get("attempts", id) ?? store.get("flows", id) ?? [],
+  )
+  const newest = connections.reduce<(typeof connections)[0] | null>(
+    (last, each) => (last === null || each.observed_at > last.observed_at ? each : last),
+    null,
+  )
+  return newest?.client_ip ?? null
+}

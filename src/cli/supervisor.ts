@@ -1,0 +1,142 @@
+/** The processes of a running sensor: starts them, replaces what dies, ends them in order. */
+import { type ChildProcess, fork } from "node:child_process"
+import type { Logger } from "pino"
+import type { Config } from "../config.ts"
+import type { FromChild, Listen, Role, ToChild } from "./process-messages.ts"
+
+/** Between the death of a process and its successor: doubling from the first to the last, in ms. */
+const pause = { first: 200, last: 10_000 }
+/** A process that lived so long has not failed at its start. */
+const healthyAfter = 30_000
+/** A process that is not ready by then is ended, and counts as failed. */
+const startWithin = 60_000
+/** Beyond the configured drain, for the last batch of evidence. */
+const stopSlack = 10_000
+
+/** Owned state: the processes that live. */
+export class Supervisor {
+  readonly #config: Config
+  readonly #log: Logger
+  readonly #children = new Map<ChildProcess, Role>()
+  #stopped: Promise<void> | null = null
+
+  constructor(config: Config, log: Logger) {
+    this.#config = config
+    this.#log = log
+  }
+
+  /** The first worker finds the port; the others share it. Whatever fails ends all of it. */
+  async start(wanted: Listen): Promise<Listen> {
+    try {
+      const [listen] = await Promise.all([
+        this.#start("sensor-worker", wanted, null),
+        this.#start("correlator", wanted, null),
+      ])
+      const others = Array.from({ length: this.#config.workers - 1 }, () =>
+        this.#start("sensor-worker", listen, null),
+      )
+      await Promise.all(others)
+      return listen
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+  }
+
+  /** Workers first: the correlator still sees their last records. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#endAll()
+    return this.#stopped
+  }
+
+  async #endAll(): Promise<void> {
+    const limitMs = this.#config.limits["drain-time"] + stopSlack
+    for (const role of ["sensor-worker", "correlator"] as const) {
+      const children = [...this.#children].filter(([, its]) => its === role)
+      await Promise.all(children.map(([child]) => this.#end(child, limitMs)))
+    }
+  }
+
+  /**
+   * `waitMs`: how long its predecessor was waited for; null at the start of the sensor, when a
+   * process that cannot start is an error. Settles when the process is ready.
+   */
+  #start(role: Role, listen: Listen, waitMs: number | null): Promise<Listen> {
+    if (this.#stopped) return Promise.reject(new Error("the sensor is stopping"))
+    // getaddrinfo and the file system share this pool: one slow name server must not fill it.
+    const env = { ...process.env, UV_THREADPOOL_SIZE: "16" }
+    const child = fork(new URL(`./${role}.ts`, import.meta.url), {
+      env,
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    })
+    this.#children.set(child, role)
+    const began = Date.now()
+    return new Promise((resolve, reject) => {
+      let bound: Listen | null = null
+      let why: string | null = "it ended before it was ready"
+      const late = setTimeout(() => {
+        why = `it was not ready within ${startWithin / 1_000} s`
+        child.kill("SIGKILL")
+      }, startWithin)
+      child.on("message", (message: FromChild) => {
+        if (message.is === "failed") why = message.why
+        else {
+          clearTimeout(late)
+          why = null
+          bound = { host: message.host, port: message.port }
+          resolve(bound)
+        }
+      })
+      const gone = (code: number | null, signal: string | null) => {
+        clearTimeout(late)
+        if (!this.#children.delete(child)) return
+        reject(new Error(`${role}: ${why}`))
+        if (this.#stopped || (bound === null && waitMs === null)) return
+        this.#log.error({ process: role, pid: child.pid, code, signal, why }, "process-died")
+        const failedAtStart = Date.now() - began < healthyAfter
+        this.#replace(role, bound ?? listen, failedAtStart ? (waitMs ?? 0) : 0)
+      }
+      child.once("exit", gone)
+      child.on("error", (error) => {
+        // Anything else than a process that could not be made is followed by its exit.
+        if (child.pid !== undefined) return
+        why = error.message
+        gone(null, null)
+      })
+      tell(child, { do: "start", config: this.#config, listen })
+    })
+  }
+
+  #replace(role: Role, listen: Listen, lastWaitMs: number): void {
+    const waitMs = Math.min(pause.last, Math.max(pause.first, lastWaitMs * 2))
+    setTimeout(() => {
+      this.#start(role, listen, waitMs).then(
+        () => this.#log.info({ process: role }, "process-replaced"),
+        () => {},
+      )
+    }, waitMs)
+  }
+
+  #end(child: ChildProcess, limitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#log.warn({ process: this.#children.get(child), pid: child.pid }, "process-killed")
+        child.kill("SIGKILL")
+      }, limitMs)
+      child.once("exit", () => {
+        clearTimeout(timer)
+        resolve()
+      })
+      if (!this.#children.has(child)) {
+        clearTimeout(timer)
+        resolve()
+      } else if (child.connected) tell(child, { do: "stop" })
+      else child.kill("SIGKILL")
+    })
+  }
+}
+
+/** A message to a process that is just dying is lost, and nothing else happens. */
+function tell(child: ChildProcess, message: ToChild): void {
+  if (child.connected) child.send(message, () => {})
+}
