@@ -1,4 +1,5 @@
 /** What the supervisor and its processes tell each other, and how such a process lives and ends. */
+import { flushCompileCache } from "node:module"
 import type { Logger } from "pino"
 import type { Config } from "../config.ts"
 import { openLog } from "./log.ts"
@@ -50,6 +51,7 @@ export function childProcess(
     try {
       const { host, port } = await running
       tellParent({ is: "ready", host, port })
+      flushCompileCache()
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
       tellParent({ is: "failed", why }, () => process.exit(1))

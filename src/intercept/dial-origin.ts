@@ -8,6 +8,7 @@ import { type ConnectionOptions, checkServerIdentity, connect, type TLSSocket } 
 import { type OriginNames, originLeafNames } from "../ca/origin-leaf-names.ts"
 import type { Upstream } from "../record/attempt.ts"
 import { type DialOptions, dialOptions } from "./dial.ts"
+import { type OriginEnd, watchEnd } from "./origin-end.ts"
 import type { OriginTrust } from "./origin-trust.ts"
 import { errorCode, tlsFault } from "./tls-error.ts"
 
@@ -25,7 +26,8 @@ export interface OriginTarget {
 export interface OriginLeg {
   socket: TLSSocket
   upstream: Upstream
-  /** Read only where `wantNames` was set. */
+  end: OriginEnd
+  /** Read only at a first contact. */
   names: OriginNames
   address: string
 }
@@ -99,6 +101,7 @@ export function dialOrigin(
   })
   socket.once("secureConnect", () => {
     if (over) return
+    const end = watchEnd(socket)
     const upstream = verifiedFacts(socket, firstContact)
     if (!socket.authorized)
       return fail("untrusted", String(socket.authorizationError), {
@@ -109,6 +112,7 @@ export function dialOrigin(
       ok: true,
       leg: {
         socket,
+        end,
         upstream,
         names: firstContact ? namesOf(socket) : { dnsNames: [], ipAddresses: [] },
         address: socket.remoteAddress ?? "",

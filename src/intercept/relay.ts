@@ -133,7 +133,16 @@ export class Relay {
     if (this.#waiting) this.#toOrigin(this.#waiting)
     this.#waiting = null
     pump(client, origin, (chunk) => this.#fromClient(chunk))
-    pump(origin, client, (chunk) => this.#fromOrigin(chunk))
+    pump(
+      origin,
+      client,
+      (chunk) => this.#fromOrigin(chunk),
+      () => {
+        if (!leg.end.truncated) return client.end()
+        // No close_notify of ours where the origin sent none: what was read goes out, then a bare FIN.
+        client.write("", () => connection.arrival.raw.end())
+      },
+    )
     // It may have ended behind its request while the leg was dialled.
     if (client.readableEnded) origin.end()
     origin.on("end", () => {
@@ -147,6 +156,7 @@ export class Relay {
     })
     origin.on("close", () => {
       if (!origin.readableEnded) this.#stop("rst", "origin")
+      else if (leg.end.truncated) client.destroy()
     })
   }
 

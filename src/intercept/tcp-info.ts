@@ -29,7 +29,13 @@ interface Kernel {
 const ipprotoTcp = 6
 const tcpInfo = 11
 /** Offsets in struct tcp_info (linux/tcp.h), which only ever grows at its end. */
-const offset = { lastDataRecv: 52, lastAckRecv: 56, totalRetrans: 100, bytesAcked: 120, minRtt: 148 }
+const offset = {
+  lastDataRecv: 52,
+  lastAckRecv: 56,
+  totalRetrans: 100,
+  bytesAcked: 120,
+  minRtt: 148,
+}
 const neverMeasured = 0xffffffff
 /** include/net/tcp_states.h. */
 const tcpClose = 7

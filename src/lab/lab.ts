@@ -121,6 +121,9 @@ function complaints(sensor: LabSensor, syslog: SyslogReceiver): string[] {
   return [
     ...loud.map((line) => `the sensor logged ${JSON.stringify(line).slice(0, 300)}`),
     ...syslog.faults.items.map((fault) => `the syslog receiver could not read: ${fault}`),
+    ...syslog.received.items
+      .filter(({ params, json }) => json === null || params["alert_id"] !== json["id"])
+      .map(({ raw }) => `structured data and JSON disagree: ${raw.slice(0, 200)}`),
   ]
 }
 

@@ -13,8 +13,6 @@ export interface LabSensor {
   proxy: string
   /** PEM file of the inspection CA that it made. */
   caFile: string
-  configFile: string
-  dataDir: string
   /** What it logged, at most the first 10,000 lines. */
   log: GrowingList<LogLine>
   /** Records of these kinds, as `pinsensor export` writes them. */
@@ -23,15 +21,13 @@ export interface LabSensor {
   give(lines: readonly Record<string, unknown>[]): Promise<void>
   /** Ends it in order; after 10 s by force. */
   stop(): Promise<void>
-  /** Ends all its processes now, for the last moments of the lab. */
-  kill(): void
 }
 
 const mostLines = 10_000
 const startTime = 15_000
 const stopTime = 10_000
 
-/** `main`: the program's entry file. */
+/** `main`: the program's entry file; `onStarted` is given the way to end its processes at once. */
 export async function startSensor(
   main: string,
   folder: string,
@@ -39,17 +35,21 @@ export async function startSensor(
   onStarted: (kill: () => void) => void,
 ): Promise<LabSensor> {
   const configFile = join(folder, "pinsensor.json")
-  const dataDir = join(folder, "var")
   const certs = join(folder, "certs")
-  const config = { ...settings, listen: "127.0.0.1:0", data: dataDir, ca: { dir: certs } }
+  const own = { listen: "127.0.0.1:0", data: join(folder, "var"), ca: { dir: certs } }
+  const config = { ...settings, ...own }
   await writeFile(configFile, `${JSON.stringify(config, null, 2)}\n`)
 
-  // A process group of its own: Ctrl-C goes to the lab, which ends the sensor in order.
+  // A process group of its own: Ctrl-C goes to the lab alone, which then ends all there is.
   const child = spawn(process.execPath, [main, "run", "--config", configFile], {
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   })
-  const kill = () => killGroup(child)
+  const verbs = new Set<ChildProcess>()
+  const kill = () => {
+    killGroup(child)
+    for (const verb of verbs) verb.kill("SIGKILL")
+  }
   onStarted(kill)
   let said = ""
   child.stderr.on("data", (text: Buffer) => {
@@ -63,12 +63,10 @@ export async function startSensor(
     throw new Error(`lab: pinsensor run did not start: ${said.trim() || "no word within 15 s"}`)
   }
   const verb = (args: readonly string[], stdin = "") =>
-    runVerb([main, ...args, "--config", configFile], stdin)
+    runVerb([main, ...args, "--config", configFile], stdin, verbs)
   return {
     proxy: String(log.items.find(isListening)?.["listen"]),
     caFile: join(certs, "inspection-ca.pem"),
-    configFile,
-    dataDir,
     log,
     records: async (...kinds) => {
       const text = await verb(["export", ...kinds])
@@ -78,7 +76,6 @@ export async function startSensor(
       await verb(["import", "-"], lines.map((line) => `${JSON.stringify(line)}\n`).join(""))
     },
     stop: () => stop(child),
-    kill,
   }
 }
 
@@ -92,9 +89,14 @@ function parsed(text: string): LogLine {
   }
 }
 
-/** What the verb wrote on stdout. */
-function runVerb(args: readonly string[], stdin: string): Promise<string> {
+/** What the verb wrote on stdout. While it runs it is among `running`. */
+function runVerb(
+  args: readonly string[],
+  stdin: string,
+  running: Set<ChildProcess>,
+): Promise<string> {
   const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"] })
+  running.add(child)
   const out: Buffer[] = []
   let errors = ""
   child.stdout.on("data", (chunk: Buffer) => out.push(chunk))
@@ -106,6 +108,7 @@ function runVerb(args: readonly string[], stdin: string): Promise<string> {
   return new Promise((resolve, reject) => {
     child.once("error", reject)
     child.once("close", (code) => {
+      running.delete(child)
       if (code === 0) return resolve(Buffer.concat(out).toString("utf8"))
       reject(new Error(`lab: pinsensor ${args[1]} ended with ${code}: ${errors.trim()}`))
     })

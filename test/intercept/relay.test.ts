@@ -1,7 +1,8 @@
 /** Bytes between an accepted client and its origin: whole, bounded, and ended as they were ended. */
 import { createHash, randomBytes } from "node:crypto"
 import { readdirSync } from "node:fs"
-import { createServer as createTcpServer } from "node:net"
+import { createServer as createTcpServer, type Socket } from "node:net"
+import { Duplex } from "node:stream"
 import { setTimeout as delay } from "node:timers/promises"
 import { createServer as createTlsServer, type TLSSocket } from "node:tls"
 import t from "tap"
@@ -198,6 +199,79 @@ t.test("what one side breaks off is broken off on the other", async (t) => {
     })
   })
 })
+
+/** Whether the last TLS 1.2 record of these bytes is an alert: a close_notify in its cipher. */
+function endsWithAlert(bytes: Buffer): boolean {
+  let type = 0
+  for (let at = 0; at + 5 <= bytes.length; at += 5 + bytes.readUInt16BE(at + 3))
+    type = bytes[at] ?? 0
+  return type === 21
+}
+
+t.test("an origin's end is passed on as it was: a truncation is not laundered", async (t) => {
+  const sensor = await testSensor(t)
+  for (const version of ["TLSv1.2", "TLSv1.3"] as const)
+    for (const size of [5, 300_000])
+      for (const clean of [true, false])
+        for (const contact of ["first", "remembered"])
+          await t.test(
+            `${clean ? "close_notify" : "bare FIN"} after ${size} bytes over ${version}, ${contact}`,
+            async (t) => {
+              let under: Socket | null = null
+              const backend = createTlsServer({ ...good, maxVersion: version }, (socket) => {
+                const raw = under
+                socket.once("data", () => {
+                  if (clean) socket.end(Buffer.alloc(size))
+                  else socket.write(Buffer.alloc(size), () => raw?.destroy())
+                })
+              })
+              backend.prependListener("connection", (raw: Socket) => {
+                under = raw
+              })
+              const target = `${name}:${await listening(t, backend)}`
+              if (contact === "remembered") {
+                const first = await tlsThrough(sensor, target, { maxVersion: "TLSv1.2" })
+                await handshake(first)
+                first.destroy()
+                await sensor.attempt()
+              }
+              const raw = await tunnel(sensor, target)
+              const { connect } = await import("node:tls")
+              const records: Buffer[] = []
+              const client = connect({
+                socket: tapped(raw, records),
+                servername: name,
+                rejectUnauthorized: false,
+                maxVersion: "TLSv1.2",
+              })
+              client.on("error", () => {})
+              await handshake(client)
+              client.write("go")
+              t.equal((await received(client)).bytes.length, size, "all of it came")
+              client.end()
+              await sensor.attempt()
+              t.equal(endsWithAlert(Buffer.concat(records)), clean)
+            },
+          )
+})
+
+/** The same socket, with what it receives kept. */
+function tapped(raw: Socket, received: Buffer[]): Duplex {
+  const duplex = new Duplex({
+    read: () => raw.resume(),
+    write: (chunk, _, done) => raw.write(chunk, () => done()),
+    final: (done) => {
+      raw.end()
+      done()
+    },
+  })
+  raw.on("data", (chunk: Buffer) => {
+    received.push(chunk)
+    if (!duplex.push(chunk)) raw.pause()
+  })
+  raw.on("end", () => duplex.push(null))
+  return duplex
+}
 
 t.test("an idle connection is ended after idle-time", async (t) => {
   const sensor = await testSensor(t, { limits: { "idle-time": "150ms" } })

@@ -118,7 +118,7 @@ t.test("each difference is named with what was told", (t) => {
       (world) => {
         world.alerts = [...world.alerts, ...world.alerts.slice(0, 1)]
       },
-      "alert of pixel-1: AN1725 opened, medium, confirmed: told none or no second one",
+      "alert of pixel-1: AN1725 opened, medium, confirmed, told none or no second one",
     ],
     [
       "an alert without the address",

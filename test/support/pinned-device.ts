@@ -68,7 +68,11 @@ export function pinnedDevice(name: string, address: string, end: number, of: Who
       attempt(sni, ms(before), outcome, { ...from, id: ids("attempt", index) }),
     ),
     flows: [18, 16].map((before) =>
-      flow(target, ms(before), { ...from, id: ids("flow", before), register_entry: `trial-${name}` }),
+      flow(target, ms(before), {
+        ...from,
+        id: ids("flow", before),
+        register_entry: `trial-${name}`,
+      }),
     ),
   }
 }

@@ -26,8 +26,10 @@ export interface RunningSensor {
   give(records: readonly Record<string, unknown>[]): Promise<void>
   /** Ends the supervisor with SIGTERM and waits. */
   stop(): Promise<void>
-  /** Starts it again on the same folder and port. */
+  /** Starts it again on the same folder and port; fails if it ends before it listens. */
   restart(): Promise<void>
+  /** What it wrote on stderr so far. */
+  errors(): string
   /** Kills the supervisor and every process of it at once, as a power cut would. */
   kill(): Promise<void>
   remove(): Promise<void>
@@ -42,7 +44,9 @@ export async function startPinsensor(config: Record<string, unknown> = {}): Prom
     writeFile(file, JSON.stringify({ ...config, listen, data, ca: { dir: join(folder, "certs") } }))
   await write("127.0.0.1:0")
   const log: RunningSensor["log"] = []
-  let child = await start(file, log)
+  let said = { errors: "" }
+  let child = spawnSensor(file)
+  await listening(child, log, said)
   const proxy = String(log.find((line) => line["msg"] === "listening")?.["listen"])
   await write(proxy)
   const verb = async (...args: string[]) => {
@@ -69,9 +73,12 @@ export async function startPinsensor(config: Record<string, unknown> = {}): Prom
       await verb("import", name)
     },
     stop: () => end(child, "SIGTERM"),
-    restart: async () => {
-      child = await start(file, log)
+    restart: () => {
+      child = spawnSensor(file)
+      said = { errors: "" }
+      return listening(child, log, said)
     },
+    errors: () => said.errors,
     kill: () => killGroup(child),
     remove: async () => {
       await end(child, "SIGTERM")
@@ -81,24 +88,29 @@ export async function startPinsensor(config: Record<string, unknown> = {}): Prom
 }
 
 /** Its own process group, so that all of it can be killed at once. */
-async function start(file: string, log: RunningSensor["log"]): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [main, "run", "--config", file], {
+function spawnSensor(file: string) {
+  return spawn(process.execPath, [main, "run", "--config", file], {
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   })
-  let errors = ""
+}
+
+async function listening(
+  child: ReturnType<typeof spawnSensor>,
+  log: RunningSensor["log"],
+  said: { errors: string },
+): Promise<void> {
   child.stderr.on("data", (text) => {
-    errors += text
+    said.errors += text
   })
   await new Promise<void>((resolve, reject) => {
-    child.once("exit", (code) => reject(new Error(`pinsensor ended with ${code}: ${errors}`)))
+    child.once("close", (code) => reject(new Error(`pinsensor ended with ${code}: ${said.errors}`)))
     createInterface({ input: child.stdout }).on("line", (line) => {
-      const said = parsed(line)
-      log.push(said)
-      if (said["msg"] === "listening") resolve()
+      const event = parsed(line)
+      log.push(event)
+      if (event["msg"] === "listening") resolve()
     })
   })
-  return child
 }
 
 function parsed(line: string): Record<string, unknown> {
@@ -118,6 +130,7 @@ function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
 }
 
 function killGroup(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
   return new Promise((resolve) => {
     child.once("exit", () => resolve())
     if (child.pid) process.kill(-child.pid, "SIGKILL")

@@ -84,11 +84,14 @@ export class Correlator {
     }
     this.#refreshInventory()
     const news = this.#takeNews()
-    const due = this.#suspects.next(devicesAtOnce)
-    const last = this.#suspects.due === 0
+    const now = this.#parts.clock()
+    const due = this.#suspects.next(devicesAtOnce, now)
+    const last = this.#suspects.ready(now).due === 0
     this.#judge(due, last ? news : null)
+    this.#suspects.judged(due, this.#parts.clock() - now, now)
     if (last) this.#news = null
-    return !news.empty || this.#suspects.due + this.#suspects.later > 0
+    const { due: more, later } = this.#suspects.ready(now)
+    return !news.empty || more + later > 0
   }
 
   #beginRecall(): Generator<Recalled> {

@@ -19,6 +19,11 @@ const most = 200_000
  * IPv6 addresses a day. */
 const mostAddresses = 64
 
+/** A device rests so many times as long as judging it took: 5 % of a core at most. Below the shortest
+ * rest, in milliseconds, it is not worth it. */
+const restFactor = 20
+const shortestRest = 100
+
 /** Refused at some time; or spliced, which judgements about refusals need. */
 const isTelling = (fact: Attempt | Flow) => !("outcome" in fact) || fact.strength !== null
 
@@ -58,15 +63,10 @@ export class Suspects {
    * that a device with many news waits once. */
   readonly #due = new Set<string>()
   readonly #later = new Set<string>()
+  /** Until when a device rests, in epoch milliseconds. */
+  readonly #restUntil = new Map<string, number>()
 
   /** How many devices with news wait, and how many others. */
-  get due(): number {
-    return this.#due.size
-  }
-  get later(): number {
-    return this.#later.size
-  }
-
   take(facts: Facts, lesson: Lesson): void {
     const due = lesson.old ? this.#later : this.#due
     const { inventory, settings, events, unusable } = lesson
@@ -144,12 +144,38 @@ export class Suspects {
     }
   }
 
+  /** Devices that wait for nothing but their turn, at this time in epoch milliseconds. */
+  ready(now: number): { due: number; later: number } {
+    const awake = (waiting: Set<string>) =>
+      [...waiting].filter((device) => !this.#rests(device, now)).length
+    return { due: awake(this.#due), later: awake(this.#later) }
+  }
+
+  #rests(deviceId: string, now: number): boolean {
+    return (this.#restUntil.get(deviceId) ?? 0) > now
+  }
+
+  /**
+   * What judging these devices took, in milliseconds. A device with much evidence that never stops
+   * coming rests before it is judged again, so that judging stays a small part of one core; it is
+   * not forgotten, neither here nor by a restart, which judges all suspects anew.
+   */
+  judged(devices: readonly Suspect[], tookMs: number, now: number): void {
+    const rest = (tookMs / Math.max(1, devices.length)) * restFactor
+    for (const { device_id } of devices) {
+      this.#restUntil.delete(device_id)
+      if (rest >= shortestRest) this.#restUntil.set(device_id, now + rest)
+      if (this.#restUntil.size > most) forgetOldest(this.#restUntil)
+    }
+  }
+
   /** At most `limit` devices to judge now, those with news first. */
-  next(limit: number): Suspect[] {
+  next(limit: number, now: number): Suspect[] {
     const devices: Suspect[] = []
     for (const waiting of [this.#due, this.#later])
       for (const device_id of waiting) {
         if (devices.length === limit) return devices
+        if (this.#rests(device_id, now)) continue
         const seen = this.#seen.get(device_id)
         this.#due.delete(device_id)
         this.#later.delete(device_id)

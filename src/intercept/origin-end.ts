@@ -1,0 +1,57 @@
+/**
+ * How an origin ended: with close_notify (RFC 8446 section 6.1), or with a bare FIN, which may be a
+ * truncation. Node emits the same `end` for both, but it does not read them alike. close_notify comes
+ * in the read of the last data, or it adds ciphertext to what was read by then; a bare FIN does
+ * neither: libuv reads it in a later turn of the event loop, and it has no bytes.
+ */
+import type { TLSSocket } from "node:tls"
+
+interface Handle {
+  onread: (this: unknown, bytes: ArrayBuffer | undefined) => unknown
+  _parent: { bytesRead: number }
+}
+
+/** Turns of the event loop in which a watched socket was read: one counter for the process. */
+let turn = 0
+let turning = false
+
+export interface OriginEnd {
+  /** Holds once the socket has emitted `end`. */
+  readonly truncated: boolean
+}
+
+/** Watches a socket from its handshake on. */
+export function watchEnd(socket: TLSSocket): OriginEnd {
+  const watched = { truncated: false }
+  const handle = handleOf(socket)
+  // Unknown on a Node without these parts: then an end counts as clean.
+  if (!handle) return watched
+  const { onread, _parent: tcp } = handle
+  let bytes = tcp.bytesRead
+  let last = -1
+  handle.onread = function (this: unknown, chunk) {
+    if (chunk === undefined) watched.truncated = tcp.bytesRead === bytes && last !== turn
+    else {
+      bytes = tcp.bytesRead
+      last = turn
+      if (!turning) {
+        turning = true
+        setImmediate(nextTurn)
+      }
+    }
+    return onread.call(this, chunk)
+  }
+  return watched
+}
+
+function nextTurn(): void {
+  turning = false
+  turn++
+}
+
+function handleOf(socket: TLSSocket): Handle | null {
+  const handle: Partial<Handle> | null = Reflect.get(socket, "_handle")
+  return typeof handle?.onread === "function" && typeof handle._parent?.bytesRead === "number"
+    ? (handle as Handle)
+    : null
+}
