@@ -97,7 +97,7 @@ t.test("the pipeline shows the whole way on one screen, and no module outgrows t
 
 t.test("http-mitm-proxy is known in one place", (t) => {
   const knowing = modules.filter((module) => textOf(module).includes('from "http-mitm-proxy"'))
-  t.strictSame(knowing, ["src/intercept/front.ts"])
+  t.strictSame(knowing, ["src/intercept/plain-http.ts"])
   t.end()
 })
 

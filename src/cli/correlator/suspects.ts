@@ -66,7 +66,7 @@ export class Suspects {
   /** Until when a device rests, in epoch milliseconds. */
   readonly #restUntil = new Map<string, number>()
 
-  /** How many devices with news wait, and how many others. */
+  /** Learns from facts which devices they concern. */
   take(facts: Facts, lesson: Lesson): void {
     const due = lesson.old ? this.#later : this.#due
     const { inventory, settings, events, unusable } = lesson
