@@ -82,6 +82,7 @@ function analyticOf(subject: Subject): AnalyticJudgement | null {
 /** A missing CA explains every refusal: what the analytic made of it is kept, never sent. */
 function explained(subject: Subject, answer: AnalyticJudgement): AnalyticJudgement {
   if (subject.judgement.verdict !== "refuses-everything" || !isCaAbsent(subject)) return answer
-  const why = "MDM says that the inspection CA is missing: that explains the refusals."
+  const why =
+    "Confidence record instead: MDM says that the inspection CA is missing, which explains the refusals."
   return { ...answer, confidence: "record", reasons: [...answer.reasons, why] }
 }

@@ -310,7 +310,7 @@ t.test(
   { skip: process.platform !== "linux" },
   async (t) => {
     const sensor = await testSensor(t, {
-      limits: { "hello-time": "100ms" },
+      limits: { "hello-time": "5s" },
       rules: [{ name: "let-go", when: { sni: ["splice.test"] }, do: "splice" }],
     })
     const echo = createTlsServer(good, (socket) => socket.pipe(socket))

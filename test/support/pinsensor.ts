@@ -28,8 +28,9 @@ export interface RunningSensor {
   stop(): Promise<void>
   /** Starts it again on the same folder and port; fails if it ends before it listens. */
   restart(): Promise<void>
-  /** What it wrote on stderr so far. */
+  /** What it wrote on stderr so far, and its exit code once it has ended by itself. */
   errors(): string
+  exitCode(): number | null
   /** Kills the supervisor and every process of it at once, as a power cut would. */
   kill(): Promise<void>
   remove(): Promise<void>
@@ -79,6 +80,7 @@ export async function startPinsensor(config: Record<string, unknown> = {}): Prom
       return listening(child, log, said)
     },
     errors: () => said.errors,
+    exitCode: () => child.exitCode,
     kill: () => killGroup(child),
     remove: async () => {
       await end(child, "SIGTERM")
