@@ -54,8 +54,8 @@ function checkData(dir: string): void {
 
 function isDenied(error: unknown): boolean {
   if (!(error instanceof Error)) return false
-  const codes = ["EACCES", "EPERM", "EROFS", "SQLITE_READONLY", "SQLITE_CANTOPEN"]
-  return codes.includes(errorCode(error)) || isDenied(error.cause)
+  const denied = /^(EACCES|EPERM|EROFS|SQLITE_READONLY|SQLITE_CANTOPEN)/
+  return denied.test(errorCode(error)) || isDenied(error.cause)
 }
 
 /**

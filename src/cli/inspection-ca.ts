@@ -16,20 +16,7 @@ export function findCa(config: Config, now: number): { ca: InspectionCa; created
   const file = config.ca["passphrase-file"]
   const passphrase =
     file === null ? {} : { passphrase: configuredFile("ca.passphrase-file", file).trimEnd() }
-  try {
-    if (cert === null || key === null) return ensureInspectionCa({ dir, now, ...passphrase })
-    const ca = loadInspectionCa({ certFile: cert, keyFile: key, now, ...passphrase })
-    return { ca, created: false }
-  } catch (cause) {
-    throw explained(dir, cause)
-  }
-}
-
-/** The CA's own errors say what to do; those of the system only say what failed. */
-function explained(dir: string, cause: unknown): unknown {
-  if (!(cause instanceof Error) || !("syscall" in cause)) return cause
-  return new Error(
-    `ca: ${dir} cannot be used (${cause.message}); let this user write there, or name a certificate and key with --ca-cert and --ca-key`,
-    { cause },
-  )
+  if (cert === null || key === null) return ensureInspectionCa({ dir, now, ...passphrase })
+  const ca = loadInspectionCa({ certFile: cert, keyFile: key, now, ...passphrase })
+  return { ca, created: false }
 }

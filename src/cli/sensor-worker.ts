@@ -40,6 +40,7 @@ childProcess("sensor-worker", async (config, listen, logger) => {
     onTrouble: ({ state, because }) =>
       log(state === "failing" ? "error" : "info", `evidence-${state}`, { because }),
   })
+  recorder.start()
   const sensor = await sense(listen, {
     sensor: {
       common: {

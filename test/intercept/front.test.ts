@@ -132,7 +132,7 @@ t.test(
 )
 
 t.test(
-  "fails closed: no way of asking reaches an address that the guard does not allow",
+  "fails closed: what the guard does not allow is not dialled, by whatever name it was reached",
   async (t) => {
     const sensor = await testSensor(t, {
       open: ["198.51.100.1/32"],

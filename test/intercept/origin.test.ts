@@ -51,7 +51,7 @@ interface Row {
 }
 
 t.test(
-  "an origin that is no good is never vouched for, and nothing counts against the client",
+  "fails closed: a leg that cannot be had or is not trusted ends the client's connection, and nothing counts against it",
   async (t) => {
     const rows: Row[] = [
       {
@@ -312,7 +312,7 @@ t.test("another ALPN offer or another port is another question to the origin", a
 })
 
 t.test(
-  "fails closed: an origin that has changed since ends the connection, and nothing is delivered",
+  "fails closed: a leg that has changed ends the client's connection, and nothing is delivered",
   async (t) => {
     const sensor = await testSensor(t)
     const greeting = createTlsServer(good, (socket: TLSSocket) => {

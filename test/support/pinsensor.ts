@@ -36,13 +36,24 @@ export interface RunningSensor {
   remove(): Promise<void>
 }
 
-/** `config`: keys of the configuration file; listen, data and CA are set here. */
-export async function startPinsensor(config: Record<string, unknown> = {}): Promise<RunningSensor> {
+/** `config`: keys of the configuration file; listen and CA are set here. `data`: where evidence is
+ * stored, if not in the sensor's own folder. */
+export async function startPinsensor(
+  config: Record<string, unknown> = {},
+  data?: string,
+): Promise<RunningSensor> {
   const folder = await mkdtemp(join(tmpdir(), "pinsensor-test-"))
   const file = join(folder, "pinsensor.yaml")
-  const data = join(folder, "var")
   const write = (listen: string) =>
-    writeFile(file, JSON.stringify({ ...config, listen, data, ca: { dir: join(folder, "certs") } }))
+    writeFile(
+      file,
+      JSON.stringify({
+        ...config,
+        listen,
+        data: data ?? join(folder, "var"),
+        ca: { dir: join(folder, "certs") },
+      }),
+    )
   await write("127.0.0.1:0")
   const log: RunningSensor["log"] = []
   let said = { errors: "" }

@@ -1,0 +1,90 @@
+/** The verbs that only look: check-config, config show, db check. */
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import t, { type Test } from "tap"
+import { parse } from "yaml"
+import { checkConfig, config } from "../../src/cli/check-config.ts"
+import { db } from "../../src/cli/db.ts"
+import { openStore } from "../../src/evidence/open.ts"
+import { attempt, newDir } from "../evidence/fixtures.ts"
+
+/** What a verb wrote on stdout. */
+function said(t: Test, verb: () => void): string {
+  const captured = t.capture(process.stdout, "write", () => true)
+  try {
+    verb()
+  } finally {
+    captured.restore()
+  }
+  return captured()
+    .map(({ args }) => String(args[0]))
+    .join("")
+}
+
+t.test("check-config says that a file is good", async (t) => {
+  const file = join(newDir(t), "good.yaml")
+  writeFileSync(file, "workers: 2\n")
+  t.equal(
+    said(t, () => checkConfig([file])),
+    `${file}: good\n`,
+  )
+})
+
+t.test("check-config names every fault by its key", async (t) => {
+  const file = join(newDir(t), "bad.yaml")
+  writeFileSync(
+    file,
+    "workrs: 2\nlimits: { drain-time: soon }\nanalytics: { AN1725: { timewindow: 1m } }\n",
+  )
+  t.throws(() => checkConfig([file]), {
+    message: /workrs[\s\S]*drain-time|drain-time[\s\S]*workrs/,
+  })
+  t.throws(() => checkConfig([file]), { message: /timewindow/ })
+  t.throws(() => checkConfig([]), { message: /name the file/ })
+})
+
+t.test("config show prints the values in force, defaults and flags included", async (t) => {
+  const shown = parse(said(t, () => config(["show", "--workers", "3", "--control", "off"])))
+  t.match(shown, {
+    workers: 3,
+    control: { mode: "off", "armed-for": 24 * 3_600_000 },
+    listen: "127.0.0.1:8080",
+    analytics: { AN1725: { InspectionFailureThreshold: 3 } },
+  })
+  t.throws(() => config(["list"]), { message: /config show/ })
+})
+
+t.test("db check counts what a sound database holds", async (t) => {
+  const data = newDir(t)
+  const store = openStore(data)
+  store.append("attempts", [attempt("a-1")])
+  store.close()
+  const found = JSON.parse(said(t, () => db(["check", "--data", data])))
+  t.match(found, { ok: true, problems: [], counts: { attempts: 1 } })
+})
+
+t.test("db check of a damaged database ends with 1", async (t) => {
+  const data = newDir(t)
+  const store = openStore(data)
+  store.append(
+    "attempts",
+    Array.from({ length: 200 }, (_, index) => attempt(`a-${index}`)),
+  )
+  store.close()
+  const file = join(data, "evidence.sqlite")
+  const bytes = readFileSync(file)
+  bytes.fill(0xff, bytes.length - 20_000, bytes.length - 8_000)
+  writeFileSync(file, bytes)
+  const found = JSON.parse(said(t, () => db(["check", "--data", data])))
+  t.equal(found.ok, false)
+  t.ok(found.problems.length > 0)
+  t.equal(process.exitCode, 1)
+  process.exitCode = 0
+})
+
+t.test("db check of a directory without a database makes none", async (t) => {
+  const data = newDir(t)
+  t.throws(() => db(["check", "--data", data]), { message: /there is no .*evidence.sqlite/ })
+  t.notOk(existsSync(join(data, "evidence.sqlite")))
+  t.throws(() => db(["look"]), { message: /db check/ })
+})
