@@ -74,8 +74,9 @@ t.test("of processes that are killed one by one only what they held is lost", as
     const [victim, other] = rolesOf(sensor, "sensor-worker")
     if (!victim || !other) throw new Error("there are not two workers")
     process.kill(victim.pid, "SIGKILL")
-    t.ok(await holds(() => !isAlive(victim.pid), soon))
-    t.equal(await visits(10), 10, "the port is served all the while")
+    // Until its last thread has ended the kernel still queues connections for it: these are lost too.
+    t.ok(await holds(() => events(sensor, "process-died").length === 1, soon))
+    t.equal(await visits(10), 10, "the port is served by the other one")
     const lost = kept.filter((socket) => socket.destroyed).length
     t.ok(lost > 0 && lost < kept.length, `${lost} of ${kept.length} connections are lost`)
     t.ok(await holds(() => events(sensor, "process-replaced").length === 1, soon))
