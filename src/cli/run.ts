@@ -10,6 +10,10 @@ import { openLog } from "./log.ts"
 import { Supervisor } from "./supervisor.ts"
 
 export async function run(args: readonly string[]): Promise<void> {
+  // As process 1 of a container a signal that nobody listens for is lost, so this comes first.
+  const ending = Promise.withResolvers<NodeJS.Signals>()
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, ending.resolve)
+
   const config = configFromFlags(args)
   const log = openLog(config, "supervisor")
   const { ca, created } = findCa(config, Date.now())
@@ -18,17 +22,15 @@ export async function run(args: readonly string[]): Promise<void> {
   await checkStart(config)
 
   const supervisor = new Supervisor(config, log)
-  let stopped: Promise<void> | null = null
   // A second signal hurries nothing: the first one ends everything within the drain time.
-  const stop = (signal: NodeJS.Signals) => {
-    if (stopped) return
+  let stopped: Promise<void> | null = null
+  ending.promise.then((signal) => {
     log.info({ signal }, "stopping")
     stopped = supervisor.stop().then(() => {
       log.info({}, "stopped")
       process.exit(0)
     })
-  }
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, stop)
+  })
   try {
     const { host, port } = await supervisor.start(endpoint(config.listen))
     const listen = `${host.includes(":") ? `[${host}]` : host}:${port}`
