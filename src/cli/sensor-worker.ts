@@ -1,5 +1,4 @@
 /** One sensor worker: the data path on one core. It appends evidence and follows the register. */
-import { randomBytes } from "node:crypto"
 import { networkInterfaces } from "node:os"
 import { setTimeout as sleep } from "node:timers/promises"
 import { createLeafKeys } from "../ca/leaf-keys.ts"
@@ -20,6 +19,7 @@ import { loadCa } from "./inspection-ca.ts"
 import { logTo } from "./log.ts"
 import { PolicyWatch } from "./policy-watch.ts"
 import { childProcess } from "./process-messages.ts"
+import { randomPool } from "./random-pool.ts"
 
 /** How often the counters are logged, and how often it is looked for lost evidence, in ms. */
 const countsEvery = 60_000
@@ -41,6 +41,7 @@ childProcess("sensor-worker", async (config, listen, logger) => {
       log(state === "failing" ? "error" : "info", `evidence-${state}`, { because }),
   })
   recorder.start()
+  const random = randomPool()
   const sensor = await sense(listen, {
     sensor: {
       common: {
@@ -52,7 +53,7 @@ childProcess("sensor-worker", async (config, listen, logger) => {
       issuingCa: ca.fingerprint,
       sensorConfig: sensorConfigId(config, originCaPem),
       fastWindow: config["fast-window"],
-      newId: (now) => recordId(now, randomBytes(10)),
+      newId: (now) => recordId(now, random(10)),
     },
     ca,
     leaves: new LeafStore({ ca, keys: await createLeafKeys() }),
