@@ -62,7 +62,7 @@ export const Config = z.strictObject({
   "fast-window": z
     .strictObject({
       factor: z.number().positive().default(10),
-      min: Duration.prefault("100ms"),
+      min: Duration.prefault("500ms"),
       max: Duration.prefault("2s"),
     })
     .prefault({}),

@@ -16,7 +16,7 @@ export interface FastWindow {
   max: number
 }
 
-export const defaultFastWindow: FastWindow = { factor: 10, min: 100, max: 2_000 }
+export const defaultFastWindow: FastWindow = { factor: 10, min: 500, max: 2_000 }
 
 export type OutcomeJudgement = Pick<Attempt, "outcome" | "strength" | "mark">
 

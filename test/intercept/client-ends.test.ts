@@ -193,7 +193,7 @@ t.test("a client that checks a pin after its Finished and closes is a refusal", 
   await t.test("the same, but long after the handshake, is an unused connection", async (t) => {
     const client = await tlsThrough(sensor, target)
     t.ok((await handshake(client)).ok)
-    await pause(400)
+    await pause(2_200)
     client.end()
     t.match(await sensor.attempt(), { outcome: "idle", ended_by: "client" })
   })
