@@ -8,7 +8,7 @@
  */
 import type { ClientHello } from "../observe/client-hello.ts"
 import { offersEcdsa, offersHybridGroup } from "../observe/hello-offers.ts"
-import type { AttemptFacts, Upstream } from "../record/attempt.ts"
+import type { Upstream } from "../record/attempt.ts"
 import { answerClient } from "./answer-client.ts"
 import type { ClientConnection } from "./client-connection.ts"
 import { dialOrigin, type OriginLeg, type OriginTarget } from "./dial-origin.ts"
@@ -16,7 +16,7 @@ import type { OriginFacts, OriginQuestion } from "./origin-memory.ts"
 import { Relay } from "./relay.ts"
 import type { SensorDeps } from "./sensor-deps.ts"
 import { peerLeft } from "./tcp-info.ts"
-import { plaintextAlert } from "./tls-error.ts"
+import { finish, turnAway } from "./turn-away.ts"
 
 /** Alerts that answer a client whose origin is no good (RFC 8446 section 6.2). */
 const handshakeFailure = 40
@@ -87,26 +87,11 @@ function remembered(target: OriginTarget, deps: SensorDeps): OriginFacts | null 
   return null
 }
 
-/** The origin is no good and the client has seen nothing of ours: an alert, and no certificate. */
+/** The origin is no good: an alert, and no certificate. */
 function refuse(connection: ClientConnection, upstream: Upstream, deps: SensorDeps): void {
   connection.upstream = upstream
-  const { raw } = connection.arrival
   const reached = upstream.status !== "unreachable"
-  if (!raw.destroyed) {
-    raw.end(plaintextAlert(reached ? handshakeFailure : internalError))
-    raw.destroySoon()
-  }
-  finish(connection, deps, "fin", "sensor")
-}
-
-function finish(
-  connection: ClientConnection,
-  deps: SensorDeps,
-  end: AttemptFacts["end"],
-  by: AttemptFacts["ended_by"],
-): void {
-  const attempt = connection.record(deps.sensor, end, by)
-  if (attempt) deps.onAttempt(attempt)
+  turnAway(connection, deps, reached ? handshakeFailure : internalError)
 }
 
 /** Answers the client; `leg` is there after a first contact, else it is opened when it is needed. */

@@ -1,7 +1,6 @@
 /** The way of one connection: read its hello, ask policy, then inspect, splice or block it. */
 import { agree } from "../policy/agree.ts"
 import { type Decision, decide, nameDisagrees } from "../policy/decide.ts"
-import type { AttemptFacts } from "../record/attempt.ts"
 import { type Arrival, ClientConnection } from "./client-connection.ts"
 import { notContacted } from "./dial-origin.ts"
 import { findAddresses } from "./find-addresses.ts"
@@ -10,7 +9,8 @@ import { passOn } from "./pass-on.ts"
 import { type HelloEnd, readHello } from "./read-hello.ts"
 import type { SensorDeps } from "./sensor-deps.ts"
 import { splice } from "./splice.ts"
-import { errorCode, plaintextAlert } from "./tls-error.ts"
+import { errorCode } from "./tls-error.ts"
+import { finish, turnAway } from "./turn-away.ts"
 
 /** Alerts to a client that has seen nothing of ours (RFC 8446 section 6.2). */
 const accessDenied = 49
@@ -73,7 +73,7 @@ function decideAndAct(connection: ClientConnection, deps: SensorDeps): void {
   connection.decision = decision
   switch (decision.do) {
     case "block":
-      return refuse(connection, deps, accessDenied)
+      return turnAway(connection, deps, accessDenied)
     case "inspect":
       return inspectOrPass(connection, deps)
     case "splice":
@@ -119,31 +119,13 @@ function inspectOrPass(connection: ClientConnection, deps: SensorDeps): void {
   const [first] = addresses
   if (first === undefined) {
     connection.upstream = { ...notContacted, status: "unreachable", reason: failure }
-    return refuse(connection, deps, internalError)
+    return turnAway(connection, deps, internalError)
   }
   if (!hello) {
     // Fails closed: what begins as TLS and cannot be read is not passed on unread.
-    if (connection.helloFault !== "not-tls") return refuse(connection, deps, decodeError)
-    if (deps.notTls === "block") return refuse(connection, deps, null)
+    if (connection.helloFault !== "not-tls") return turnAway(connection, deps, decodeError)
+    if (deps.notTls === "block") return turnAway(connection, deps, null)
     return passOn(connection, addresses, deps)
   }
   inspect(connection, hello, addresses, hello.sni ?? arrival.connectHost ?? first, deps)
-}
-
-/** Ends a connection whose client has seen nothing of ours; `alert` null: it does not speak TLS. */
-function refuse(connection: ClientConnection, deps: SensorDeps, alert: number | null): void {
-  const { raw } = connection.arrival
-  if (alert !== null && connection.helloFault !== "not-tls") raw.write(plaintextAlert(alert))
-  raw.destroySoon()
-  finish(connection, deps, "fin", "sensor")
-}
-
-function finish(
-  connection: ClientConnection,
-  deps: SensorDeps,
-  end: AttemptFacts["end"],
-  by: AttemptFacts["ended_by"],
-): void {
-  const attempt = connection.record(deps.sensor, end, by)
-  if (attempt) deps.onAttempt(attempt)
 }
