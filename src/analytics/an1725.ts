@@ -9,6 +9,7 @@ import { allowance, allowedDestinations, isAllowedApp } from "./allowed.ts"
 import { concludes } from "./conclude.ts"
 import { type Term, weigh } from "./confidence.ts"
 import { an1725Table, patternOf } from "./confidence-table.ts"
+import { stackBaselineKey } from "./fleet-keys.ts"
 import { covers } from "./host-list.ts"
 import { type Management, management } from "./managed-app.ts"
 import { lastUpTo } from "./rank.ts"
@@ -317,9 +318,4 @@ function termsMet(channels: readonly Channel[], found: Findings, subject: Subjec
   if (devices !== undefined && devices < subject.settings["rare-stack-devices"])
     met.add("rare-stack")
   return met
-}
-
-/** The key of `baseline` under which the number of devices that show a stack stands. */
-export function stackBaselineKey(stack: string): string {
-  return `stack:${stack}`
 }

@@ -5,9 +5,8 @@
 import type { Attempt } from "../record/attempt.ts"
 import type { Attributed, LookUp } from "../record/attributed.ts"
 import type { Flow } from "../record/flow.ts"
-import { stackBaselineKey } from "./an1725.ts"
 import { destinationOf } from "./destination.ts"
-import { baselineKey, elsewhereKey } from "./scope.ts"
+import { baselineKey, elsewhereKey, stackBaselineKey } from "./fleet-keys.ts"
 
 /** Keys remembered (about 300 bytes each; the one untouched longest goes), devices of one key and
  * ids of one device: no threshold asks for more. */

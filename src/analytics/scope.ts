@@ -9,6 +9,7 @@ import type { ScopeJudgement } from "../record/scope-judgement.ts"
 import { type AcceptanceIndex, acceptanceIndex, stackKey } from "./acceptance-index.ts"
 import { actorKey, groupByKey } from "./actor.ts"
 import { networkWindows } from "./drops.ts"
+import { baselineKey, elsewhereKey } from "./fleet-keys.ts"
 import { covers } from "./host-list.ts"
 import { toJudgement } from "./judgement.ts"
 import { type KeyEvidence, keysOfPlace } from "./key-evidence.ts"
@@ -95,20 +96,6 @@ function judgeKey(
   const verdict = verdictOf(key, circumstances, settings.scope)
   const judgement = toJudgement(key, platform, app, circumstances, verdict, evidence.device_id)
   return { judgement, evidence: key, platformHost }
-}
-
-/** The key of `accepted_elsewhere`: `app_id|app_version|destination`, unknown parts left empty. */
-export function elsewhereKey(
-  appId: string | null,
-  version: string | null,
-  destination: string,
-): string {
-  return appId === null ? "" : `${appId}|${version ?? ""}|${destination}`
-}
-
-/** The key of `baseline` under which the number of devices with a destination of an app stands. */
-export function baselineKey(appId: string, destination: string): string {
-  return `${appId}|${destination}`
 }
 
 export function isBaselined(

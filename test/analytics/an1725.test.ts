@@ -1,5 +1,6 @@
 import t from "tap"
-import { an1725, stackBaselineKey } from "../../src/analytics/an1725.ts"
+import { an1725 } from "../../src/analytics/an1725.ts"
+import { stackBaselineKey } from "../../src/analytics/fleet-keys.ts"
 import { AnalyticsSettings } from "../../src/analytics/settings.ts"
 import type { DeviceEvidence, JudgementContext } from "../../src/record/attributed.ts"
 import type { Finding } from "../../src/record/finding.ts"

@@ -1,7 +1,6 @@
 import t from "tap"
-import { stackBaselineKey } from "../../src/analytics/an1725.ts"
+import { baselineKey, elsewhereKey, stackBaselineKey } from "../../src/analytics/fleet-keys.ts"
 import { FleetMemory } from "../../src/analytics/fleet-memory.ts"
-import { baselineKey, elsewhereKey } from "../../src/analytics/scope.ts"
 import { attempt, bank, by, someone, stack1, who, zeekFlow } from "../support/records.ts"
 import { confirmedWorld, judgeTarget, target } from "./worlds.ts"
 

@@ -1,6 +1,7 @@
 import fc from "fast-check"
 import t from "tap"
-import { elsewhereKey, judgeScope } from "../../src/analytics/scope.ts"
+import { elsewhereKey } from "../../src/analytics/fleet-keys.ts"
+import { judgeScope } from "../../src/analytics/scope.ts"
 import { AnalyticsSettings } from "../../src/analytics/settings.ts"
 import type { DeviceEvidence, JudgementContext } from "../../src/record/attributed.ts"
 import type { RegisterEntry } from "../../src/record/register-entry.ts"

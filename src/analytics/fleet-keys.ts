@@ -1,0 +1,20 @@
+/** Under which keys the fleet's acceptances and baselines stand: the judge asks as the memory notes. */
+
+/** The key of `accepted_elsewhere`: `app_id|app_version|destination`, unknown parts left empty. */
+export function elsewhereKey(
+  appId: string | null,
+  version: string | null,
+  destination: string,
+): string {
+  return appId === null ? "" : `${appId}|${version ?? ""}|${destination}`
+}
+
+/** The key of `baseline` under which the number of devices with a destination of an app stands. */
+export function baselineKey(appId: string, destination: string): string {
+  return `${appId}|${destination}`
+}
+
+/** The key of `baseline` under which the number of devices that show a stack stands. */
+export function stackBaselineKey(stack: string): string {
+  return `stack:${stack}`
+}
