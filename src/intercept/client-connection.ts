@@ -11,6 +11,7 @@ import { attemptToken } from "../observe/token.ts"
 import type { Decision } from "../policy/decide.ts"
 import type { Attempt, AttemptFacts, Phase, Upstream } from "../record/attempt.ts"
 import type { SpliceCause } from "../record/common.ts"
+import type { Relayed } from "../record/connection.ts"
 import { notContacted } from "./dial-origin.ts"
 import type { Found } from "./find-addresses.ts"
 import type { SensorFacts } from "./sensor-deps.ts"
@@ -21,6 +22,8 @@ export interface Arrival {
   raw: Socket
   listener: string
   transport: "direct" | "relayed"
+  /** What a PROXY protocol header said; null where none was read. */
+  relayedBy: Relayed | null
   clientIp: string
   clientPort: number
   proxyUser: string | null
@@ -43,6 +46,7 @@ function connectionFacts(arrival: Arrival, hello: ClientHello | null) {
     client_ip: arrival.clientIp,
     client_port: arrival.clientPort,
     transport: arrival.transport,
+    relayed_by: arrival.relayedBy,
     proxy_user: arrival.proxyUser,
     destination_port: arrival.destinationPort,
     sni: hello?.sni ?? null,

@@ -113,6 +113,7 @@ function explicitArrival({ socket, host, port, userAgent, head, found }: Connect
     raw: socket,
     listener: "explicit",
     transport: "direct",
+    relayedBy: null,
     clientIp: clientOf(socket),
     clientPort: socket.remotePort ?? 0,
     proxyUser: null,

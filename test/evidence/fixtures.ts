@@ -41,6 +41,7 @@ export function attempt(id: string, ms = ten, clientIp = "10.1.0.7"): Attempt {
     client_ip: clientIp,
     client_port: 40123,
     transport: "direct",
+    relayed_by: null,
     proxy_user: null,
     destination_ip: "203.0.113.10",
     destination_port: 443,

@@ -100,6 +100,7 @@ const connection = {
   client_ip: "10.0.0.5",
   client_port: 50_000,
   transport: "direct" as const,
+  relayed_by: null,
   proxy_user: null,
   destination_ip: "203.0.113.10",
   destination_port: 443,

@@ -56,6 +56,7 @@ function connectionTo(sni: string) {
     client_ip: "10.0.0.7",
     client_port: 40_000,
     transport: "direct" as const,
+    relayed_by: null,
     proxy_user: null,
     destination_ip: "203.0.113.10",
     destination_port: 443,
