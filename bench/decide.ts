@@ -69,6 +69,7 @@ function connection(turn: number, size: number): ConnectionFacts {
     alpn_offered: ["h2", "http/1.1"],
     stack: "s",
     hello_readable: true,
+    name_agrees: null,
   }
 }
 
@@ -127,6 +128,11 @@ const splice = {
   ...decide(connection(0, 0), preparePolicy({ rules: [], control }, []), now),
   by_name: true,
 }
-const spoken = { sni: "a.example", connect_host: "a.example", destination_ip: null }
+const spoken = {
+  sni: "a.example",
+  connect_host: "a.example",
+  destination_ip: null,
+  unresolved: null,
+}
 const resolved = ["203.0.113.1", "203.0.113.2"]
 console.log(`agree: ${microseconds(() => agree(splice, { ...spoken, resolved }).ok).toFixed(2)} us`)

@@ -10,28 +10,31 @@ import { z } from "zod"
 import { AlertSettings, SyslogSettings } from "./alert/settings.ts"
 import { AnalyticsSettings } from "./analytics/settings.ts"
 import { IdentitySettings } from "./identity/settings.ts"
+import { onExpired } from "./intercept/hindrance.ts"
 import { Limits } from "./intercept/limits.ts"
-import { parseNetwork } from "./policy/addresses.ts"
+import {
+  Endpoint,
+  endpoint,
+  explicitName,
+  type ListenerSettings,
+  Listeners,
+  Network,
+} from "./intercept/listeners.ts"
+import { OriginSettings } from "./intercept/origin-settings.ts"
+import { OverloadSettings } from "./intercept/overload.ts"
+import { ProxyUsersSettings } from "./intercept/proxy-logins.ts"
+import { UpstreamProxySettings } from "./intercept/upstream-proxy-settings.ts"
 import { ControlSettings, Rules } from "./policy/settings.ts"
 import { Duration } from "./record/duration.ts"
 
-const Network = z.string().superRefine((text, context) => {
-  try {
-    parseNetwork(text)
-  } catch (error) {
-    context.addIssue({ code: "custom", message: error instanceof Error ? error.message : "" })
-  }
-})
-
-/** HOST:PORT, with IPv6 in brackets; port 0 lets the system choose. */
-const Endpoint = z.string().regex(/^(?:\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5}$/, "write HOST:PORT")
-
-export const Config = z.strictObject({
+const Settings = z.strictObject({
   tenant: z.string().min(1).default("default"),
   site: z.string().min(1).default("default"),
   "sensor-id": z.string().min(1).default(hostname),
-  /** The explicit proxy. */
-  listen: Endpoint.default("127.0.0.1:8080"),
+  /** The explicit proxy; null: none. */
+  listen: Endpoint.nullable().default("127.0.0.1:8080"),
+  /** Further ways in: transparent listeners, listeners behind a load balancer. */
+  listeners: Listeners.default([]),
   /** Sensor processes; each takes one core. */
   workers: z.int().min(1).max(256).default(1),
   /** Where evidence is stored. */
@@ -44,20 +47,30 @@ export const Config = z.strictObject({
       key: z.string().min(1).nullable().default(null),
       /** File that holds the passphrase of the key. */
       "passphrase-file": z.string().min(1).nullable().default(null),
+      /** While its time is over (or not yet come): connections pass uninspected, or are blocked. */
+      "on-expired": z.enum(onExpired).default("splice"),
     })
     .refine((ca) => (ca.cert === null) === (ca.key === null), "cert and key go together")
     .prefault({}),
   /** PEM file of roots that origins may have beside the public ones. */
   "origin-ca": z.string().min(1).nullable().default(null),
+  /** What becomes of a client whose origin is no good. */
+  origin: OriginSettings.prefault({}),
   /** Clients that are served; empty: this machine and private networks, never the internet. */
   "allow-client": z.array(Network).default([]),
+  /** Users of the explicit proxy (Proxy-Authorization); null: nobody is asked. */
+  "proxy-users": ProxyUsersSettings.nullable().default(null),
   /** Destinations that are opened although closed by default: loopback, own addresses, ... */
   "allow-destination": z.array(Network).default([]),
+  /** A proxy that all connections to origins go through; null: they are dialled directly. */
+  "upstream-proxy": UpstreamProxySettings.nullable().default(null),
   /** Names that the sensor resolves by itself before it asks the system, as in /etc/hosts. */
   hosts: z.record(z.string().min(1), z.array(z.string().min(1)).min(1)).default({}),
   /** What is done with bytes in a tunnel that are no TLS. */
   "not-tls": z.enum(["splice", "block"]).default("splice"),
   limits: Limits.prefault({}),
+  /** What an overloaded worker does with what it would inspect. */
+  overload: OverloadSettings.prefault({}),
   /** A close so soon after Finished, without a byte, is a refusal (docs/outcomes.md). */
   "fast-window": z
     .strictObject({
@@ -74,6 +87,20 @@ export const Config = z.strictObject({
   /** Receivers of alerts; without one they go to the log. */
   syslog: z.array(SyslogSettings).default([]),
   log: z.enum(["debug", "info", "warn", "error"]).default("info"),
+})
+
+export const Config = Settings.superRefine(({ listen, listeners }, context) => {
+  const refuse = (path: PropertyKey[], message: string) =>
+    context.addIssue({ code: "custom", path, message })
+  if (listen === null && listeners.length === 0)
+    refuse(["listen"], "null needs at least one of listeners")
+  for (const [index, other] of listeners.entries()) {
+    if (listen === null) return
+    if (other.name === explicitName)
+      refuse(["listeners", index, "name"], `"${explicitName}" is the listener of listen`)
+    if (other.listen === listen && endpoint(listen).port !== 0)
+      refuse(["listeners", index, "listen"], `${listen} is taken by listen`)
+  }
 })
 export type Config = z.infer<typeof Config>
 export type ConfigInput = z.input<typeof Config>
@@ -118,10 +145,11 @@ export function sensorConfigId(config: Config, originCaPem: string | null): stri
   return createHash("sha256").update(JSON.stringify(shown)).digest("hex").slice(0, 12)
 }
 
-/** HOST:PORT in its parts. */
-export function endpoint(text: string): { host: string; port: number } {
-  const at = text.lastIndexOf(":")
-  return { host: text.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(text.slice(at + 1)) }
+/** Every way in, the explicit proxy of `listen` first. */
+export function listenersOf({ listen, listeners }: Config): ListenerSettings[] {
+  if (listen === null) return [...listeners]
+  const explicit = { name: explicitName, kind: "explicit" as const, listen }
+  return [{ ...explicit, "proxy-protocol-from": [] }, ...listeners]
 }
 
 function freeze<Value>(value: Value): Value {

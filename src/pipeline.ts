@@ -9,7 +9,8 @@ import { judgeDevice } from "./analytics/judge.ts"
 import { settle } from "./analytics/settle.ts"
 import type { Recorder } from "./evidence/recorder.ts"
 import { joinDevice } from "./identity/join.ts"
-import { type Listen, type Sensor, startSensor } from "./intercept/sensor.ts"
+import type { ListenerSettings } from "./intercept/listeners.ts"
+import { type Sensor, startSensor } from "./intercept/sensor.ts"
 import type { SensorDeps } from "./intercept/sensor-deps.ts"
 import type { Policy } from "./policy/prepare.ts"
 import { stepTrials, type TrialOutcome } from "./policy/trial.ts"
@@ -23,8 +24,11 @@ type Parts = Omit<SensorDeps, "policy" | "onAttempt" | "onFlow" | "onHit"> & {
 }
 
 /** client connection -> observe -> policy -> intercept -> evidence. */
-export function sense(listen: Listen, { watch, recorder, ...deps }: Parts): Promise<Sensor> {
-  return startSensor(listen, {
+export function sense(
+  listeners: readonly ListenerSettings[],
+  { watch, recorder, ...deps }: Parts,
+): Promise<Sensor> {
+  return startSensor(listeners, {
     ...deps,
     policy: () => watch.current,
     onAttempt: (attempt) => recorder.record("attempts", attempt),

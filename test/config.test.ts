@@ -3,7 +3,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import t from "tap"
 import { parse } from "yaml"
-import { Config, endpoint, loadConfig, sensorConfigId } from "../src/config.ts"
+import { Config, listenersOf, loadConfig, sensorConfigId } from "../src/config.ts"
+import { endpoint, endpointText } from "../src/intercept/listeners.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "pinsensor-config-"))
 t.teardown(() => rmSync(folder, { recursive: true, force: true }))
@@ -48,11 +49,43 @@ t.test("flags lie over the file, and their rules come first", (t) => {
   t.end()
 })
 
+t.test("the explicit proxy is one listener among others, and may be left out", (t) => {
+  const file = written(
+    "listeners: [{ name: wifi, kind: tproxy, listen: '0.0.0.0:8443' }, { name: lb, kind: explicit, listen: '0.0.0.0:0' }]\n",
+  )
+  const names = (config: Config) => listenersOf(config).map(({ name, kind }) => `${name} ${kind}`)
+  t.strictSame(names(loadConfig(file)), ["explicit explicit", "wifi tproxy", "lb explicit"])
+  t.strictSame(names(loadConfig(file, { listen: null })), ["wifi tproxy", "lb explicit"])
+  t.end()
+})
+
 const faults: Record<string, [text: string, names: RegExp]> = {
   "an unknown key": ["listn: 127.0.0.1:1\n", /listn/],
   "a wrong value, with its place": ["control: { mode: sometimes }\n", /control\.mode/],
   "a network that is none": ["allow-client: [10.0.0.0/40]\n", /allow-client/],
   "a listener without port": ["listen: localhost\n", /HOST:PORT/],
+  "a port that is none": ["listen: localhost:65536\n", /65535/],
+  "no way in at all": ["listen: null\n", /null needs at least one of listeners/],
+  "a listener that has the explicit one's name": [
+    "listeners: [{ name: explicit, kind: redirect, listen: '0.0.0.0:1' }]\n",
+    /is the listener of listen/,
+  ],
+  "a listener on the explicit one's port": [
+    "listen: 0.0.0.0:1\nlisteners: [{ name: a, kind: redirect, listen: '0.0.0.0:1' }]\n",
+    /0.0.0.0:1 is taken by listen/,
+  ],
+  "two listeners of one name": [
+    "listeners: [{ name: a, kind: redirect, listen: 'a:1' }, { name: a, kind: tproxy, listen: 'a:2' }]\n",
+    /"a" is taken/,
+  ],
+  "two listeners on one port": [
+    "listeners: [{ name: a, kind: redirect, listen: 'a:1' }, { name: b, kind: tproxy, listen: 'a:1' }]\n",
+    /a:1 is taken/,
+  ],
+  "a relayed listener without relays": [
+    "listeners: [{ name: a, kind: relayed, listen: 'a:1' }]\n",
+    /needs the addresses of its relays/,
+  ],
   "half a CA": ["ca: { cert: a.pem }\n", /cert and key go together/],
   "text that is no YAML": ["a: [1\n", /neither YAML nor JSON/],
   "a list instead of keys": ["- a\n", /keys and values/],
@@ -71,6 +104,7 @@ t.test("a file that is not there is named", (t) => {
 t.test("an endpoint may be an IPv6 address in brackets", (t) => {
   t.strictSame(endpoint("[::1]:8080"), { host: "::1", port: 8080 })
   t.strictSame(endpoint("sensor.example:1"), { host: "sensor.example", port: 1 })
+  t.equal(endpointText(endpoint("[::1]:8080")), "[::1]:8080")
   t.end()
 })
 

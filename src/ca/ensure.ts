@@ -33,12 +33,13 @@ export interface CaDirectory {
   keyKind?: "ec" | "rsa" | undefined
   years?: number | undefined
   passphrase?: string | undefined
+  validity?: "required" | "watched" | undefined
 }
 
 const DAY = 86_400_000
 
 export function ensureInspectionCa(options: CaDirectory): { ca: InspectionCa; created: boolean } {
-  const { dir, now, passphrase } = options
+  const { dir, now, passphrase, validity } = options
   const certFile = join(dir, "inspection-ca.pem")
   const keyFile = join(dir, "inspection-ca.key")
   // In this order: another process writes the key first, so a certificate without a key was
@@ -53,7 +54,7 @@ export function ensureInspectionCa(options: CaDirectory): { ca: InspectionCa; cr
   }
   const created = !hasKey && writeNewPair(keyFile, options)
   if (!hasCertificate) completePair(certFile, keyFile)
-  return { ca: loadInspectionCa({ certFile, keyFile, passphrase, now }), created }
+  return { ca: loadInspectionCa({ certFile, keyFile, passphrase, now, validity }), created }
 }
 
 /** False when another process was quicker; its CA then counts. */

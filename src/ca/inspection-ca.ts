@@ -22,6 +22,9 @@ export interface InspectionCa {
   readonly warnings: readonly string[]
 }
 
-export function caStillValid(ca: InspectionCa, now: number): boolean {
+export function caStillValid(
+  ca: Pick<InspectionCa, "notBefore" | "notAfter">,
+  now: number,
+): boolean {
   return now >= ca.notBefore && now <= ca.notAfter
 }

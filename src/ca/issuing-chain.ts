@@ -22,10 +22,11 @@ export interface IssuingChain {
   warnings: readonly string[]
 }
 
-/** `source` names the file in messages. Throws with what the operator has to do. */
+/** `source` names the file in messages; `now` null: validity is not asked. Throws with what the
+ * operator has to do. */
 export function issuingChain(
   pem: string,
-  { key, source, now }: { key: KeyObject; source: string; now: number },
+  { key, source, now }: { key: KeyObject; source: string; now: number | null },
 ): IssuingChain {
   const certificates = readAll(pem, source)
   const issuing = certificates.find(({ x509 }) => x509.checkPrivateKey(key))
@@ -110,7 +111,11 @@ function signedBy(certificate: X509Certificate, issuer: X509Certificate): boolea
 const anyPurpose = "2.5.29.37.0"
 
 /** In words what makes this link useless, given the links below it. */
-function faultOf(link: ChainLink, below: readonly ChainLink[], now: number): string | undefined {
+function faultOf(
+  link: ChainLink,
+  below: readonly ChainLink[],
+  now: number | null,
+): string | undefined {
   const { facts, x509, selfSigned } = link
   const { basicConstraints, keyUsage, extKeyUsage } = facts
   if (!basicConstraints?.ca) {
@@ -122,10 +127,10 @@ function faultOf(link: ChainLink, below: readonly ChainLink[], now: number): str
   if (extKeyUsage && !extKeyUsage.some((id) => id === serverAuth || id === anyPurpose)) {
     return "may not issue for TLS servers (extKeyUsage lacks serverAuth); have it issued without"
   }
-  if (now < x509.validFromDate.getTime()) {
+  if (now !== null && now < x509.validFromDate.getTime()) {
     return `is not valid before ${x509.validFromDate.toISOString()}; check the clock or wait`
   }
-  if (now > x509.validToDate.getTime()) {
+  if (now !== null && now > x509.validToDate.getTime()) {
     return `expired on ${x509.validToDate.toISOString()}; renew it and install it anew`
   }
   // Certificates between this one and the leaf; self-issued ones are free (RFC 5280, 6.1.4 l).

@@ -18,9 +18,17 @@ export interface CaFiles {
   passphrase?: string | undefined
   /** Epoch milliseconds. */
   now: number
+  /** `watched`: one outside its validity is loaded all the same, and the caller sees to it. */
+  validity?: "required" | "watched" | undefined
 }
 
-export function loadInspectionCa({ certFile, keyFile, passphrase, now }: CaFiles): InspectionCa {
+export function loadInspectionCa({
+  certFile,
+  keyFile,
+  passphrase,
+  now,
+  validity,
+}: CaFiles): InspectionCa {
   const key = readPrivateKey(keyFile, passphrase)
   const algorithm = signatureAlgorithm(key)
   if ("unusable" in algorithm) {
@@ -32,7 +40,7 @@ export function loadInspectionCa({ certFile, keyFile, passphrase, now }: CaFiles
   const { links, warnings } = issuingChain(readCertificates(certFile), {
     key,
     source: certFile,
-    now,
+    now: validity === "watched" ? null : now,
   })
   const [{ x509, facts }] = links
   const publicKey = createPublicKey(key)

@@ -4,11 +4,21 @@
  */
 import { createServer } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
-import { type Config, endpoint } from "../config.ts"
+import { type Config, listenersOf } from "../config.ts"
 import { openStore } from "../evidence/open.ts"
+import {
+  endpoint,
+  explicitName,
+  isTransparent,
+  type ListenerKind,
+  type ListenerSettings,
+} from "../intercept/listeners.ts"
 import { originTrust } from "../intercept/origin-trust.ts"
+import { makeTransparent, transparentSupport } from "../intercept/original-destination.ts"
+import { readProxyUsers } from "../intercept/proxy-logins.ts"
 import { errorCode } from "../intercept/tls-error.ts"
 import { configuredFile } from "./configured-file.ts"
+import { upstreamProxyCredentials } from "./upstream-proxy.ts"
 
 /** Processes of a sensor that was just killed may hold the port so long, in milliseconds. */
 const portWait = 2_000
@@ -16,7 +26,7 @@ const portWait = 2_000
 export async function checkStart(config: Config): Promise<void> {
   checkFiles(config)
   checkData(config.data)
-  await checkPort(config.listen)
+  for (const listener of listenersOf(config)) await checkPort(listener)
 }
 
 function checkFiles(config: Config): void {
@@ -30,6 +40,10 @@ function checkFiles(config: Config): void {
       throw new Error(text, { cause })
     }
   }
+  upstreamProxyCredentials(config)
+  const proxyUsers = config["proxy-users"]
+  if (proxyUsers !== null)
+    readProxyUsers(configuredFile("proxy-users", proxyUsers.file), proxyUsers.file)
   for (const [index, sink] of config.syslog.entries())
     for (const name of ["ca", "cert", "key"] as const) {
       const file = sink[name]
@@ -62,35 +76,55 @@ function isDenied(error: unknown): boolean {
  * Workers share the port, so a second sensor could join them unnoticed: it is asked for once
  * alone. A port of 0 is never taken.
  */
-async function checkPort(listen: string): Promise<void> {
-  const { host, port } = endpoint(listen)
-  const until = Date.now() + portWait
+async function checkPort({ name, kind, listen }: ListenerSettings): Promise<void> {
+  const explicit = name === explicitName
+  const key = explicit ? "listen" : `listeners: ${name}`
+  const wayOut = explicit ? "another --listen HOST:PORT" : "it another listen: HOST:PORT"
+  const unable = isTransparent(kind) ? transparentSupport() : null
+  if (unable !== null) throw new Error(`${key}: kind ${kind} cannot work here: ${unable}`)
+  const until = performance.now() + portWait
   for (;;) {
-    const code = await portFault(host, port)
-    if (code === null) return
-    if (code === "EADDRINUSE" && Date.now() < until) await sleep(100)
-    else throw new Error(`listen: ${listen} ${portWords(code, host)}`)
+    const fault = await portFault(listen, kind)
+    if (fault === null) return
+    const { code } = fault
+    if (code === "EADDRINUSE" && performance.now() < until) await sleep(100)
+    else if (code === notTransparent) throw new Error(`${key}: ${fault.message}`)
+    else throw new Error(`${key}: ${listen} ${portWords(code, listen, wayOut)}`)
   }
 }
 
-function portFault(host: string, port: number): Promise<string | null> {
+/** Stands for the code of an error that is in words already. */
+const notTransparent = "not-transparent"
+
+function portFault(
+  listen: string,
+  kind: ListenerKind,
+): Promise<{ code: string; message: string } | null> {
   return new Promise((resolve) => {
     const server = createServer()
-    server.once("error", (error) => resolve(errorCode(error)))
-    server.listen({ host, port }, () => server.close(() => resolve(null)))
+    server.once("error", (error) => resolve({ code: errorCode(error), message: error.message }))
+    server.listen(endpoint(listen), () => {
+      let fault: { code: string; message: string } | null = null
+      try {
+        if (kind === "tproxy") makeTransparent(server)
+      } catch (error) {
+        fault = { code: notTransparent, message: error instanceof Error ? error.message : "" }
+      }
+      server.close(() => resolve(fault))
+    })
   })
 }
 
-function portWords(code: string, host: string): string {
+function portWords(code: string, listen: string, wayOut: string): string {
   switch (code) {
     case "EADDRINUSE":
-      return "is taken by another program; end that, or give another --listen HOST:PORT"
+      return `is taken by another program; end that, or give ${wayOut}`
     case "EACCES":
-      return "may not be opened by this user; give a port above 1023 with --listen HOST:PORT"
+      return `may not be opened by this user; give a port above 1023: ${wayOut}`
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
-      return `cannot be opened: ${host} is no address of this machine; give one with --listen HOST:PORT`
+      return `cannot be opened: ${endpoint(listen).host} is no address of this machine; give ${wayOut}`
     default:
-      return `cannot be opened (${code}); give another --listen HOST:PORT`
+      return `cannot be opened (${code}); give ${wayOut}`
   }
 }

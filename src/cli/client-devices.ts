@@ -49,7 +49,8 @@ export class ClientDevices {
   of(clientIp: string, now: number): ClientDevice {
     if (!this.#asked) return nobody
     const known = this.#known.get(clientIp)
-    if (known && known.until > now) return known.device
+    // A clock that was set back must not make it last.
+    if (known && known.until > now && known.until <= now + keptFor) return known.device
     const device = this.#find(clientIp, now)
     this.#known.delete(clientIp)
     this.#known.set(clientIp, { until: now + keptFor, device })

@@ -20,7 +20,7 @@ const passAtLeastEvery = 1_000
 const workFor = 200
 const sinkDeadline = 3_000
 
-childProcess("correlator", async (config, listen, logger) => {
+childProcess("correlator", async (config, listeners, logger) => {
   const store = openStore(config.data)
   const log = logTo(logger)
   const turn = waitForTurn(config.data, () =>
@@ -32,7 +32,7 @@ childProcess("correlator", async (config, listen, logger) => {
   // Ready before its turn comes and before the past is recalled: neither may keep traffic waiting.
   const working = turn.mine.then((mine) => (mine ? work(config, store, logger) : null))
   return {
-    ...listen,
+    listeners,
     stop: async () => {
       turn.giveUp()
       await (await working)?.stop()
@@ -47,18 +47,18 @@ function work(config: Config, store: Store, logger: Logger): { stop(): Promise<v
   const sinks = openSinks(config, store, logger)
   let trouble = false
   let dataVersion = -1
-  let lastPass = 0
+  let lastPass = Number.NEGATIVE_INFINITY
 
   const look = () => {
     try {
       if (!store.inPlace()) return startAgain()
       const version = store.dataVersion()
-      const began = Date.now()
+      const began = performance.now()
       if (version === dataVersion && began - lastPass < passAtLeastEvery) return
       dataVersion = version
       lastPass = began
       let more = true
-      while (more && Date.now() < began + workFor) more = correlator.pass()
+      while (more && performance.now() < began + workFor) more = correlator.pass()
       if (more) dataVersion = -1
       for (const sink of sinks) sink.wake()
       if (trouble) log("info", "correlator-recovered", {})

@@ -3,9 +3,12 @@ import { type Logger, pino } from "pino"
 import type { Config } from "../config.ts"
 import type { Log } from "../intercept/sensor-deps.ts"
 
-/** `role` tells the processes of one sensor apart. */
+/** `role` and `pid` tell the processes of one sensor apart. */
 export function openLog(config: Config, role: string): Logger {
-  return pino({ level: config.log, base: { role, sensor_id: config["sensor-id"] } })
+  return pino({
+    level: config.log,
+    base: { role, pid: process.pid, sensor_id: config["sensor-id"] },
+  })
 }
 
 export function logTo(logger: Logger): Log {

@@ -6,6 +6,7 @@ const verbs: Record<string, () => Promise<(args: readonly string[]) => Promise<v
   import: async () => (await import("./import-verb.ts")).importVerb,
   explain: async () => (await import("./explain.ts")).explain,
   lab: async () => (await import("./lab.ts")).lab,
+  "proxy-user": async () => (await import("./proxy-user.ts")).proxyUser,
   ca: async () => (await import("./ca.ts")).ca,
   "check-config": async () => (await import("./check-config.ts")).checkConfig,
   config: async () => (await import("./check-config.ts")).config,

@@ -2,20 +2,26 @@
 import { flushCompileCache } from "node:module"
 import type { Logger } from "pino"
 import type { Config } from "../config.ts"
+import type { ListenerSettings } from "../intercept/listeners.ts"
 import { openLog } from "./log.ts"
+import { heartbeatEvery } from "./watchdog.ts"
 
 export type Role = "sensor-worker" | "correlator"
-export type Listen = { host: string; port: number }
 
 export type ToChild =
-  | { do: "start"; config: Config; listen: Listen }
+  | { do: "start"; config: Config; listeners: readonly ListenerSettings[] }
   /** End in order: finish what is open within the configured time. */
   | { do: "stop" }
 
-export type FromChild = ({ is: "ready" } & Listen) | { is: "failed"; why: string }
+export type FromChild =
+  | { is: "ready"; listeners: readonly ListenerSettings[] }
+  | { is: "failed"; why: string }
+  /** The event loop turns; said a few times within `limits.hung-time` once it was started. */
+  | { is: "alive" }
 
-/** What a started process gives back: where it serves, and how it ends. */
-export interface Started extends Listen {
+/** What a started process gives back: where it serves, no port 0 among it, and how it ends. */
+export interface Started {
+  listeners: readonly ListenerSettings[]
   stop(): Promise<void>
 }
 
@@ -28,7 +34,7 @@ const stopSlack = 8_000
  */
 export function childProcess(
   role: Role,
-  start: (config: Config, listen: Listen, log: Logger) => Promise<Started>,
+  start: (config: Config, listeners: readonly ListenerSettings[], log: Logger) => Promise<Started>,
 ): void {
   let running: Promise<Started> | null = null
   let stopping = false
@@ -44,13 +50,14 @@ export function childProcess(
       .catch((error) => log?.error({ process: role, reason: reasonOf(error) }, "stop-failed"))
     process.exit(0)
   }
-  const begin = async ({ config, listen }: ToChild & { do: "start" }) => {
+  const begin = async ({ config, listeners }: ToChild & { do: "start" }) => {
     log = openLog(config, role)
     drainMs = config.limits["drain-time"]
-    running = start(config, listen, log)
+    setInterval(() => tellParent({ is: "alive" }), heartbeatEvery(config.limits["hung-time"]))
+    running = start(config, listeners, log)
     try {
-      const { host, port } = await running
-      tellParent({ is: "ready", host, port })
+      const started = await running
+      tellParent({ is: "ready", listeners: started.listeners })
       flushCompileCache()
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)

@@ -6,8 +6,12 @@ import { LeafStore } from "../ca/leaf-store.ts"
 import { type Config, sensorConfigId } from "../config.ts"
 import { openStore } from "../evidence/open.ts"
 import { Recorder } from "../evidence/recorder.ts"
+import { Hindrance } from "../intercept/hindrance.ts"
+import type { Limits } from "../intercept/limits.ts"
 import { OriginMemory } from "../intercept/origin-memory.ts"
 import { originTrust } from "../intercept/origin-trust.ts"
+import { Overload } from "../intercept/overload.ts"
+import { ProxyLogins, readProxyUsers } from "../intercept/proxy-logins.ts"
 import { defaultResolverLimits, lookupWith, Resolver } from "../intercept/resolver.ts"
 import { sense } from "../pipeline.ts"
 import { parseNetwork } from "../policy/addresses.ts"
@@ -15,19 +19,21 @@ import { clientAllowed, makeGuard } from "../policy/guard.ts"
 import { TrialUse } from "../policy/trial-use.ts"
 import { recordId } from "../record/record-id.ts"
 import { configuredFile } from "./configured-file.ts"
+import { connectionsWithin, DescriptorWatch, descriptorLimit } from "./descriptors.ts"
 import { loadCa } from "./inspection-ca.ts"
 import { logTo } from "./log.ts"
 import { PolicyWatch } from "./policy-watch.ts"
 import { childProcess } from "./process-messages.ts"
 import { randomPool } from "./random-pool.ts"
+import { openUpstreamProxy } from "./upstream-proxy.ts"
 
-/** How often the counters are logged, and how often it is looked for lost evidence, in ms. */
+/** How often the counters are logged, and how often it is looked for faults, in milliseconds. */
 const countsEvery = 60_000
-const lossesEvery = 5_000
+const faultsEvery = 5_000
 /** After the drain, for connections that were ended to become records, in milliseconds. */
 const lastRecords = 500
 
-childProcess("sensor-worker", async (config, listen, logger) => {
+childProcess("sensor-worker", async (config, listeners, logger) => {
   const log = logTo(logger)
   const ca = loadCa(config, Date.now())
   const originCaPem =
@@ -41,8 +47,22 @@ childProcess("sensor-worker", async (config, listen, logger) => {
       log(state === "failing" ? "error" : "info", `evidence-${state}`, { because }),
   })
   recorder.start()
+  const overload = new Overload(config.overload)
+  const hindrance = new Hindrance({
+    ca,
+    onExpired: config.ca["on-expired"],
+    overload,
+    onOverload: config.overload.do,
+    clock: Date.now,
+    log,
+  })
+  const descriptors = new DescriptorWatch(log)
   const random = randomPool()
-  const sensor = await sense(listen, {
+  const trust = originTrust(originCaPem)
+  const clock = () => performance.now()
+  const resolver = new Resolver(clock, defaultResolverLimits, lookupWith(config.hosts))
+  const upstreamProxy = openUpstreamProxy(config, { resolver, trust, log, clock })
+  const sensor = await sense(listeners, {
     sensor: {
       common: {
         tenant: config.tenant,
@@ -58,15 +78,19 @@ childProcess("sensor-worker", async (config, listen, logger) => {
     ca,
     leaves: new LeafStore({ ca, keys: await createLeafKeys() }),
     origins: new OriginMemory(),
-    trust: originTrust(originCaPem),
-    resolver: new Resolver(Date.now, defaultResolverLimits, lookupWith(config.hosts)),
+    trust,
+    origin: config.origin,
+    resolver,
+    upstreamProxy,
     guard: makeGuard({
       ownAddresses: ownAddresses(),
       allowDestinations: config["allow-destination"].map(parseNetwork),
     }),
     clientAllowed: clientAllowed(allowedClients(config)),
-    limits: config.limits,
+    logins: proxyLogins(config),
+    limits: limitsWithin(config.limits, descriptorLimit()),
     notTls: config["not-tls"],
+    instead: () => hindrance.instead(),
     deviceOf: (clientIp) => watch.clients.of(clientIp, Date.now()),
     trials,
     clock: Date.now,
@@ -75,24 +99,39 @@ childProcess("sensor-worker", async (config, listen, logger) => {
     recorder,
   })
   const counts = () =>
-    log("info", "counts", { ...sensor.counts, open: sensor.open, evidence: recorder.counters() })
+    log("info", "counts", {
+      ...sensor.counts,
+      open: sensor.open,
+      uninspected: hindrance.counts,
+      late_ms: overload.lateness,
+      evidence: recorder.counters(),
+      ...(upstreamProxy ? { upstream_proxy: upstreamProxy.counts } : {}),
+    })
   let lost = 0
   const losses = () => {
     const { dropped, failed } = recorder.counters()
     if (dropped + failed > lost) log("error", "evidence-lost", { dropped, failed })
     lost = dropped + failed
   }
-  const timers = [setInterval(counts, countsEvery), setInterval(losses, lossesEvery)]
+  const faults = () => {
+    losses()
+    hindrance.look()
+    descriptors.look()
+  }
+  faults()
+  const timers = [setInterval(counts, countsEvery), setInterval(faults, faultsEvery)]
+  const unwatch = overload.watch()
   return {
-    ...sensor.address,
+    listeners: sensor.listeners,
     stop: async () => {
       await sensor.close(config.limits["drain-time"])
       // What was ended just now becomes records when its sockets close.
-      const until = Date.now() + lastRecords
+      const until = performance.now() + lastRecords
       do await sleep(20)
-      while (sensor.open > 0 && Date.now() < until)
+      while (sensor.open > 0 && performance.now() < until)
       await recorder.close()
       for (const timer of timers) clearInterval(timer)
+      unwatch()
       watch.close()
       losses()
       counts()
@@ -103,6 +142,19 @@ childProcess("sensor-worker", async (config, listen, logger) => {
 function allowedClients(config: Config) {
   const networks = config["allow-client"]
   return networks.length > 0 ? networks.map(parseNetwork) : undefined
+}
+
+function proxyLogins(config: Config): ProxyLogins | null {
+  const settings = config["proxy-users"]
+  if (settings === null) return null
+  const users = readProxyUsers(configuredFile("proxy-users", settings.file), settings.file)
+  return new ProxyLogins({ users, require: settings.require, clock: () => performance.now() })
+}
+
+/** No more clients than there are descriptors for. */
+function limitsWithin(limits: Limits, descriptors: number | null): Limits {
+  if (descriptors === null) return limits
+  return { ...limits, connections: Math.min(limits.connections, connectionsWithin(descriptors)) }
 }
 
 function ownAddresses(): string[] {

@@ -3,7 +3,9 @@ import { type ChildProcess, fork } from "node:child_process"
 import { join } from "node:path"
 import type { Logger } from "pino"
 import type { Config } from "../config.ts"
-import type { FromChild, Listen, Role, ToChild } from "./process-messages.ts"
+import type { ListenerSettings } from "../intercept/listeners.ts"
+import type { FromChild, Role, ToChild } from "./process-messages.ts"
+import { Watchdog } from "./watchdog.ts"
 
 /** Between the death of a process and its successor: doubling from the first to the last, in ms. */
 const pause = { first: 200, last: 10_000 }
@@ -13,6 +15,9 @@ const healthyAfter = 30_000
 const startWithin = 60_000
 /** Beyond the configured drain, for the last batch of evidence. */
 const stopSlack = 10_000
+
+/** Where a process serves; port 0 until the first worker has found one. */
+type Bound = readonly ListenerSettings[]
 
 /** Owned state: the processes that live. */
 export class Supervisor {
@@ -26,18 +31,18 @@ export class Supervisor {
     this.#log = log
   }
 
-  /** The first worker finds the port; the others share it. Whatever fails ends all of it. */
-  async start(wanted: Listen): Promise<Listen> {
+  /** The first worker finds the ports; the others share them. Whatever fails ends all of it. */
+  async start(wanted: Bound): Promise<Bound> {
     try {
-      const [listen] = await Promise.all([
+      const [found] = await Promise.all([
         this.#start("sensor-worker", wanted, null),
         this.#start("correlator", wanted, null),
       ])
       const others = Array.from({ length: this.#config.workers - 1 }, () =>
-        this.#start("sensor-worker", listen, null),
+        this.#start("sensor-worker", found, null),
       )
       await Promise.all(others)
-      return listen
+      return found
     } catch (error) {
       await this.stop()
       throw error
@@ -62,7 +67,7 @@ export class Supervisor {
    * `waitMs`: how long its predecessor was waited for; null at the start of the sensor, when a
    * process that cannot start is an error. Settles when the process is ready.
    */
-  #start(role: Role, listen: Listen, waitMs: number | null): Promise<Listen> {
+  #start(role: Role, listeners: Bound, waitMs: number | null): Promise<Bound> {
     if (this.#stopped) return Promise.reject(new Error("the sensor is stopping"))
     const env = {
       ...process.env,
@@ -77,31 +82,44 @@ export class Supervisor {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     })
     this.#children.set(child, role)
-    const began = Date.now()
+    const began = performance.now()
+    const hungAfter = this.#config.limits["hung-time"]
     return new Promise((resolve, reject) => {
-      let bound: Listen | null = null
+      let bound: Bound | null = null
       let why: string | null = "it ended before it was ready"
       const late = setTimeout(() => {
         why = `it was not ready within ${startWithin / 1_000} s`
         child.kill("SIGKILL")
       }, startWithin)
+      let watchdog: Watchdog | null = null
       child.on("message", (message: FromChild) => {
-        if (message.is === "failed") why = message.why
-        else {
-          clearTimeout(late)
-          why = null
-          bound = { host: message.host, port: message.port }
-          resolve(bound)
+        switch (message.is) {
+          case "failed":
+            why = message.why
+            return
+          case "alive":
+            return watchdog?.heard()
+          case "ready":
+            clearTimeout(late)
+            why = null
+            bound = message.listeners
+            watchdog ??= new Watchdog(hungAfter, () => {
+              why = `it was hung: not a word for ${hungAfter / 1_000} s`
+              this.#log.error({ process: role, pid: child.pid, hung_ms: hungAfter }, "process-hung")
+              child.kill("SIGKILL")
+            })
+            resolve(bound)
         }
       })
       const gone = (code: number | null, signal: string | null) => {
         clearTimeout(late)
+        watchdog?.close()
         if (!this.#children.delete(child)) return
         reject(new Error(`${role}: ${why}`))
         if (this.#stopped || (bound === null && waitMs === null)) return
         this.#log.error({ process: role, pid: child.pid, code, signal, why }, "process-died")
-        const failedAtStart = Date.now() - began < healthyAfter
-        this.#replace(role, bound ?? listen, failedAtStart ? (waitMs ?? 0) : 0)
+        const failedAtStart = performance.now() - began < healthyAfter
+        this.#replace(role, bound ?? listeners, failedAtStart ? (waitMs ?? 0) : 0)
       }
       child.once("exit", gone)
       child.on("error", (error) => {
@@ -110,14 +128,14 @@ export class Supervisor {
         why = error.message
         gone(null, null)
       })
-      tell(child, { do: "start", config: this.#config, listen })
+      tell(child, { do: "start", config: this.#config, listeners })
     })
   }
 
-  #replace(role: Role, listen: Listen, lastWaitMs: number): void {
+  #replace(role: Role, listeners: Bound, lastWaitMs: number): void {
     const waitMs = Math.min(pause.last, Math.max(pause.first, lastWaitMs * 2))
     setTimeout(() => {
-      this.#start(role, listen, waitMs).then(
+      this.#start(role, listeners, waitMs).then(
         () => this.#log.info({ process: role }, "process-replaced"),
         () => {},
       )

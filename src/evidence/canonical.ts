@@ -15,9 +15,19 @@ const orders = new Map(kindNames.map((kind) => [kind, orderOf(shapeOf(kinds[kind
 
 /** The canonical JSON of a record. Copies nothing where the keys are in order already. */
 export function canonicalJson<K extends Kind>(kind: K, record: RecordOf[K]): string {
+  const order = orderFor(kind)
+  return JSON.stringify(isOrdered(record, order) ? record : ordered(record, order))
+}
+
+/** Whether the keys are in order already, so that storing the record costs no copy. */
+export function isCanonical<K extends Kind>(kind: K, record: RecordOf[K]): boolean {
+  return isOrdered(record, orderFor(kind))
+}
+
+function orderFor(kind: Kind): Order {
   const order = orders.get(kind)
   if (!order) throw new Error(`evidence: there is no kind "${kind}"`)
-  return JSON.stringify(isOrdered(record, order) ? record : ordered(record, order))
+  return order
 }
 
 function orderOf(shape: Shape): Order {

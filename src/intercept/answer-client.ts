@@ -7,7 +7,8 @@ import type { PresentedLeaf } from "../ca/leaf-store.ts"
 import type { AttemptFacts } from "../record/attempt.ts"
 import type { ClientConnection } from "./client-connection.ts"
 import { alpnList } from "./dial-origin.ts"
-import { descriptor, HeldDescriptor, readTcpInfo } from "./tcp-info.ts"
+import { descriptor } from "./libc.ts"
+import { HeldDescriptor, readTcpInfo } from "./tcp-info.ts"
 import { tlsFault } from "./tls-error.ts"
 
 /**

@@ -4,9 +4,8 @@
  */
 import type { Socket } from "node:net"
 import type { ClientHello } from "../observe/client-hello.ts"
-import { ja4 } from "../observe/ja4.ts"
+import { fingerprintsOf } from "../observe/fingerprints.ts"
 import { outcomeOf } from "../observe/outcome.ts"
-import { stackKey } from "../observe/stack.ts"
 import { attemptToken } from "../observe/token.ts"
 import type { Decision } from "../policy/decide.ts"
 import type { Attempt, AttemptFacts, Phase, Upstream } from "../record/attempt.ts"
@@ -40,22 +39,17 @@ export interface Arrival {
 
 export type PhaseName = keyof AttemptFacts["phases"]
 
-/** What the facts of a connection say that is common to attempts and flows. */
+/** What is known of a connection once its hello is read. */
 function connectionFacts(arrival: Arrival, hello: ClientHello | null) {
+  const prints = hello ? fingerprintsOf(hello) : null
   return {
     client_ip: arrival.clientIp,
-    client_port: arrival.clientPort,
-    transport: arrival.transport,
-    relayed_by: arrival.relayedBy,
-    proxy_user: arrival.proxyUser,
     destination_port: arrival.destinationPort,
     sni: hello?.sni ?? null,
     connect_host: arrival.connectHost,
-    connect_user_agent: arrival.connectUserAgent,
-    ech_offered: hello?.echOffered ?? false,
-    ja4: hello ? ja4(hello) : null,
-    stack: hello ? stackKey(hello) : null,
-    alpn_offered: hello ? [...hello.alpn] : [],
+    ja4: prints?.ja4 ?? null,
+    stack: prints?.stack ?? null,
+    alpn_offered: hello?.alpn ?? [],
   }
 }
 
@@ -68,7 +62,7 @@ export class ClientConnection {
   helloFault: string | null = null
   destinationIp: string | null
   nameAgrees: boolean | null = null
-  decision: Pick<Decision, "do" | "rule"> = { do: "inspect", rule: "default" }
+  decision: Pick<Decision, "do" | "rule"> & Partial<Decision> = { do: "inspect", rule: "default" }
   spliceCause: SpliceCause | null = null
   upstream: Upstream = notContacted
   leaf: { fingerprint: string; check: string } | null = null
@@ -117,7 +111,7 @@ export class ClientConnection {
     this.#facts = null
   }
 
-  /** Who came and asked for what; fingerprints cost 20 microseconds, so they are made once. */
+  /** Who came and asked for what; fingerprints are made once. */
   get facts(): ReturnType<typeof connectionFacts> {
     this.#facts ??= connectionFacts(this.arrival, this.#hello)
     return this.#facts
@@ -169,16 +163,50 @@ export class ClientConnection {
     this.#recorded = true
     if (end !== "none" || endedBy !== null) this.reach("closed")
     const facts = this.#attemptFacts(sensor, end, endedBy)
-    return { ...facts, ...outcomeOf(facts, sensor.fastWindow), token: attemptToken(facts) }
+    const { outcome, strength, mark } = outcomeOf(facts, sensor.fastWindow)
+    return Object.assign(facts, { outcome, strength, mark, token: attemptToken(facts) })
   }
 
+  /** What the kernel measured towards the client; behind a relay it is the relay that it saw. */
+  get #path(): TcpInfo | null {
+    return this.arrival.transport === "relayed" ? null : this.tcp
+  }
+
+  /** What attempts and flows have in common, in the order of the record. */
+  connected() {
+    const { arrival, facts } = this
+    return {
+      client_ip: facts.client_ip,
+      client_port: arrival.clientPort,
+      transport: arrival.transport,
+      relayed_by: arrival.relayedBy,
+      proxy_user: arrival.proxyUser,
+      destination_ip: this.destinationIp,
+      destination_port: facts.destination_port,
+      sni: facts.sni,
+      connect_host: facts.connect_host,
+      connect_user_agent: arrival.connectUserAgent,
+      name_agrees: this.nameAgrees,
+      ech_offered: this.#hello?.echOffered ?? false,
+      ja4: facts.ja4,
+      stack: facts.stack,
+      alpn_offered: [...facts.alpn_offered],
+    }
+  }
+
+  /** Every field by itself and in the order of the record: what is stored need not be copied then. */
   #attemptFacts(
     sensor: SensorFacts,
     end: AttemptFacts["end"],
     endedBy: AttemptFacts["ended_by"],
   ): AttemptFacts {
+    const { common } = sensor
+    const connected = this.connected()
     return {
-      ...sensor.common,
+      tenant: common.tenant,
+      site: common.site,
+      sensor_id: common.sensor_id,
+      v: common.v,
       id: sensor.newId(this.acceptedMs),
       observed_at: new Date(this.acceptedMs).toISOString(),
       decision: this.decision.do,
@@ -186,14 +214,31 @@ export class ClientConnection {
       splice_cause: this.spliceCause,
       issuing_ca: sensor.issuingCa,
       sensor_config: sensor.sensorConfig,
-      ...this.facts,
-      destination_ip: this.destinationIp,
-      name_agrees: this.nameAgrees,
-      ...this.tls,
+      client_ip: connected.client_ip,
+      client_port: connected.client_port,
+      transport: connected.transport,
+      relayed_by: connected.relayed_by,
+      proxy_user: connected.proxy_user,
+      destination_ip: connected.destination_ip,
+      destination_port: connected.destination_port,
+      sni: connected.sni,
+      connect_host: connected.connect_host,
+      connect_user_agent: connected.connect_user_agent,
+      name_agrees: connected.name_agrees,
+      ech_offered: connected.ech_offered,
+      ja4: connected.ja4,
+      stack: connected.stack,
+      alpn_offered: connected.alpn_offered,
+      alpn_chosen: this.tls.alpn_chosen,
+      tls_version: this.tls.tls_version,
+      cipher: this.tls.cipher,
       group: null,
       phases: this.#phases,
       hello_fault: this.helloFault,
-      ...this.alert,
+      alert: this.alert.alert,
+      alert_level: this.alert.alert_level,
+      alert_from: this.alert.alert_from,
+      alert_after_finished: this.alert.alert_after_finished,
       close_notify_from: this.closeNotifyFrom,
       end,
       ended_by: endedBy,
@@ -201,8 +246,8 @@ export class ClientConnection {
       client_turns: this.clientTurns,
       delivered_app_bytes: this.deliveredAppBytes,
       h2_headers: this.h2Headers,
-      rtt_ms: this.tcp?.rttMs ?? null,
-      retransmits: this.tcp?.retransmits ?? null,
+      rtt_ms: this.#path?.rttMs ?? null,
+      retransmits: this.#path?.retransmits ?? null,
       leaf: this.leaf?.fingerprint ?? null,
       leaf_check: this.leaf?.check ?? null,
       upstream: this.upstream,

@@ -20,7 +20,9 @@ export interface DialOptions {
  * the guard allowed is what is dialled.
  */
 export function dialOptions(addresses: readonly string[], port: number): DialOptions {
-  const [first = "", ...others] = addresses
+  const [first, ...others] = addresses
+  // Node would take an empty host for localhost.
+  if (first === undefined) throw new Error("there is no address to dial")
   if (others.length === 0) return { host: first, port }
   const answers = addresses.map((address) => ({ address, family: isIP(address) }))
   return {

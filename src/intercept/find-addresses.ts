@@ -1,11 +1,15 @@
 /** Which addresses a host may be dialled at: resolved by the sensor, allowed by the guard. */
 import type { Guard } from "../policy/guard.ts"
+import { guardName } from "../policy/guard-name.ts"
 import type { Resolver } from "./resolver.ts"
 import { errorCode } from "./tls-error.ts"
+import type { UpstreamProxy } from "./upstream-proxy.ts"
 
 export interface Found {
   /** Allowed addresses, in the resolver's order. */
   addresses: readonly string[]
+  /** The name, if only the upstream proxy resolves it: there are no addresses then. */
+  name: string | null
   /** Why none is allowed, if the guard refused all there are. */
   guarded: string | null
   /** Why the name has no address, as a code (ENOTFOUND, ETIMEOUT). */
@@ -19,14 +23,32 @@ const most = 8
 export function findAddresses(
   host: string,
   port: number,
-  { resolver, guard }: { resolver: Resolver; guard: Guard },
+  {
+    resolver,
+    guard,
+    upstreamProxy,
+  }: { resolver: Resolver; guard: Guard; upstreamProxy: UpstreamProxy | null },
 ): Found | Promise<Found> {
+  if (upstreamProxy?.resolves(host)) return named(host)
   const known = resolver.known(host)
   if (known) return allowed(known, port, guard)
   return resolver.resolve(host).then(
     (addresses) => allowed(addresses, port, guard),
-    (error) => ({ addresses: [], guarded: null, failure: errorCode(error) }),
+    (error) => ({ addresses: [], name: null, guarded: null, failure: errorCode(error) }),
   )
+}
+
+/** Fails closed: what cannot be judged by its addresses is judged by its name. */
+function named(host: string): Found {
+  const verdict = guardName(host)
+  return verdict.allowed
+    ? { addresses: [], name: host, guarded: null, failure: null }
+    : { addresses: [], name: null, guarded: verdict.because, failure: null }
+}
+
+/** The same for an address that needs no resolving. */
+export function guardedAddress(address: string, port: number, guard: Guard): Found {
+  return allowed([address], port, guard)
 }
 
 /** Fails closed: what the guard does not allow is not dialled, by whatever name it was reached. */
@@ -37,5 +59,5 @@ function allowed(addresses: readonly string[], port: number, guard: Guard): Foun
     if (!verdict.allowed) guarded ??= verdict.because
     return verdict.allowed
   })
-  return { addresses: good, guarded: good.length > 0 ? null : guarded, failure: null }
+  return { addresses: good, name: null, guarded: good.length > 0 ? null : guarded, failure: null }
 }

@@ -6,6 +6,7 @@ import { parseNetwork } from "../policy/addresses.ts"
 export const Endpoint = z
   .string()
   .regex(/^(?:\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5}$/, "write HOST:PORT")
+  .refine((text) => endpoint(text).port <= 65535, "a port is at most 65535")
 
 export const Network = z.string().superRefine((text, context) => {
   try {
@@ -41,3 +42,41 @@ export const ListenerSettings = z
     path: ["proxy-protocol-from"],
   })
 export type ListenerSettings = z.infer<typeof ListenerSettings>
+
+/** The kinds whose destination the kernel knows (docs/interception.md); Linux only. */
+export const transparentKinds = ["redirect", "tproxy"] as const
+export type TransparentKind = (typeof transparentKinds)[number]
+
+export function isTransparent(kind: ListenerKind): kind is TransparentKind {
+  return kind === "redirect" || kind === "tproxy"
+}
+
+/** The name of the listener that `listen` stands for. */
+export const explicitName = "explicit"
+
+/** Names and endpoints are each used once: SO_REUSEPORT would let two listeners share a port. */
+export const Listeners = z.array(ListenerSettings).superRefine((listeners, context) => {
+  const seen = new Set<string>()
+  for (const [index, { name, listen }] of listeners.entries()) {
+    if (seen.has(name))
+      context.addIssue({ code: "custom", path: [index, "name"], message: `"${name}" is taken` })
+    if (seen.has(listen) && endpoint(listen).port !== 0)
+      context.addIssue({ code: "custom", path: [index, "listen"], message: `${listen} is taken` })
+    seen.add(name).add(listen)
+  }
+})
+
+export interface Listen {
+  host: string
+  port: number
+}
+
+/** HOST:PORT in its parts. */
+export function endpoint(text: string): Listen {
+  const at = text.lastIndexOf(":")
+  return { host: text.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(text.slice(at + 1)) }
+}
+
+export function endpointText({ host, port }: Listen): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`
+}

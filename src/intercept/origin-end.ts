@@ -5,6 +5,7 @@
  * neither: libuv reads it in a later turn of the event loop, and it has no bytes.
  */
 import type { TLSSocket } from "node:tls"
+import type { Inflow } from "./inflow.ts"
 
 interface Handle {
   onread: (this: unknown, bytes: ArrayBuffer | undefined) => unknown
@@ -21,7 +22,7 @@ export interface OriginEnd {
 }
 
 /** Watches a socket from its handshake on. */
-export function watchEnd(socket: TLSSocket): OriginEnd {
+export function watchEnd(socket: TLSSocket, inflow: Inflow | null): OriginEnd {
   const watched = { truncated: false }
   const handle = handleOf(socket)
   // Unknown on a Node without these parts: then an end counts as clean.
@@ -30,16 +31,20 @@ export function watchEnd(socket: TLSSocket): OriginEnd {
   let bytes = tcp.bytesRead
   let last = -1
   handle.onread = function (this: unknown, chunk) {
-    if (chunk === undefined) watched.truncated = tcp.bytesRead === bytes && last !== turn
-    else {
-      bytes = tcp.bytesRead
-      last = turn
-      if (!turning) {
-        turning = true
-        setImmediate(nextTurn)
-      }
+    // Into a buffer of ours a read comes without a chunk, as the end does: it is counted instead.
+    const reads = inflow?.reads
+    const clean = tcp.bytesRead !== bytes || last === turn
+    if (chunk === undefined) watched.truncated = !clean
+    const result = onread.call(this, chunk)
+    if (chunk === undefined && inflow?.reads === reads) return result
+    watched.truncated = false
+    bytes = tcp.bytesRead
+    last = turn
+    if (!turning) {
+      turning = true
+      setImmediate(nextTurn)
     }
-    return onread.call(this, chunk)
+    return result
   }
   return watched
 }

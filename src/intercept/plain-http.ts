@@ -9,8 +9,10 @@ import { Agent } from "node:http"
 import { connect } from "node:net"
 import { Transform, type Writable } from "node:stream"
 import { type IContext, Proxy as MitmProxy } from "http-mitm-proxy"
+import { proxyAgent, refusedByProxy, toAbsoluteForm } from "./absolute-form.ts"
+import { destination } from "./destination.ts"
 import { dialOptions } from "./dial.ts"
-import { findAddresses } from "./find-addresses.ts"
+import { type Found, findAddresses } from "./find-addresses.ts"
 import type { FrontDeps, FrontEvents } from "./front.ts"
 import { errorCode } from "./tls-error.ts"
 
@@ -19,6 +21,7 @@ const guarded = "EGUARDED"
 
 export function forwarder(deps: FrontDeps, events: FrontEvents): MitmProxy {
   const proxy = new MitmProxy()
+  const upstream = throughUpstream(deps)
   Object.assign(proxy, {
     options: {},
     keepAlive: true,
@@ -27,15 +30,51 @@ export function forwarder(deps: FrontDeps, events: FrontEvents): MitmProxy {
     _onSocketError: () => {},
   })
   proxy.onRequest((ctx, done) => {
-    events.onPlainHttp()
+    events.onPlainHttp(ctx.clientToProxyRequest.socket)
     pace(ctx)
-    done()
+    if (upstream) upstream.route(ctx, done)
+    else done()
   })
   proxy.onResponse((ctx, done) => {
-    const status = ctx.serverToProxyResponse?.statusCode ?? 0
-    done(status < 200 ? new Error(`an origin answered with status ${status}`) : null)
+    const response = ctx.serverToProxyResponse
+    const status = response?.statusCode ?? 0
+    // Words about the origin's connection, not the client's (RFC 9110 section 7.6.1).
+    delete response?.headers.connection
+    delete response?.headers["keep-alive"]
+    if (status < 200) return done(new Error(`an origin answered with status ${status}`))
+    done(upstream?.refusal(ctx) ?? null)
   })
   return proxy
+}
+
+/** Sends requests to the upstream proxy that are not excepted from it; null: there is none. */
+function throughUpstream(deps: FrontDeps) {
+  const { upstreamProxy: upstream, limits } = deps
+  if (upstream === null) return null
+  const agent = proxyAgent(upstream, limits["upstream-time"])
+  return {
+    async route(ctx: IContext, done: (error?: Error) => void): Promise<void> {
+      const options = ctx.proxyToServerRequestOptions
+      if (!options) return done()
+      const host = String(options.host ?? "")
+      const port = Number(options.port)
+      const found = await findAddresses(host, port, deps)
+      const fault = noDestination(found)
+      if (fault) return done(fault)
+      if (destination(found, host, port, upstream).via) toAbsoluteForm(options, upstream, agent)
+      done()
+    },
+    refusal: (ctx: IContext): Error | null =>
+      ctx.proxyToServerRequestOptions?.agent === agent && ctx.serverToProxyResponse
+        ? refusedByProxy(ctx.serverToProxyResponse)
+        : null,
+  }
+}
+
+function noDestination({ addresses, name, guarded: because, failure }: Found): Error | null {
+  if (addresses.length > 0 || name !== null) return null
+  const code = because === null ? (failure ?? "ENOTFOUND") : guarded
+  return Object.assign(new Error(because ?? "no address to dial"), { code })
 }
 
 /** Stands for what writes to the console and into responses. */
@@ -80,11 +119,9 @@ function guardedAgent(deps: FrontDeps): Agent {
     const host = String(options.host ?? "")
     const port = Number(options.port)
     Promise.resolve(findAddresses(host, port, deps)).then((found) => {
-      if (found.addresses.length > 0)
-        return done?.(null, connect(dialOptions(found.addresses, port)))
-      const code = found.guarded ? guarded : (found.failure ?? "ENOTFOUND")
-      const error = Object.assign(new Error(found.guarded ?? "no address to dial"), { code })
-      done?.(error, undefined as never)
+      const fault = noDestination(found)
+      if (fault) done?.(fault, undefined as never)
+      else done?.(null, connect(dialOptions(found.addresses, port)))
     })
     return undefined
   }

@@ -1,5 +1,8 @@
 /** Moves bytes from one socket to another with back-pressure and half-close. */
+import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
+import type { Inflow } from "./inflow.ts"
+import type { Limits } from "./limits.ts"
 
 /**
  * Writes everything `from` reads to `to` and passes its end on. `seen` gets each chunk first; it
@@ -21,4 +24,33 @@ export function pump(
     if (to.writable) end()
   })
   from.resume()
+}
+
+/** The same for what an origin says, by the way that costs least. */
+export function pumpFrom(
+  inflow: Inflow | null,
+  origin: Duplex,
+  to: Duplex,
+  seen: (chunk: Buffer) => void,
+  end?: () => void,
+): void {
+  if (inflow) inflow.into(origin, to, seen, end)
+  else pump(origin, to, seen, end)
+}
+
+/**
+ * Ends the pair after a time without a byte to or from the client, a shorter one once either side has
+ * ended. What waits for a reader that takes nothing moves no byte, so that ends too.
+ */
+export function endIdle(client: Socket, origin: Duplex, limits: Limits, end: () => void): void {
+  client.setTimeout(limits["idle-time"], end)
+  endHalfClosed(client, origin, limits)
+}
+
+/** The shorter time, for a client whose idle time is watched already. */
+export function endHalfClosed(client: Socket, origin: Duplex, limits: Limits): void {
+  const shorter = Math.min(limits["half-closed-time"], limits["idle-time"])
+  for (const side of [client, origin])
+    if (side.readableEnded) client.setTimeout(shorter)
+    else side.once("end", () => client.setTimeout(shorter))
 }

@@ -10,7 +10,7 @@ import type { AttemptFacts, Upstream } from "../record/attempt.ts"
 import type { ClientConnection } from "./client-connection.ts"
 import { dialOrigin, type OriginLeg, type OriginTarget } from "./dial-origin.ts"
 import type { OriginFacts } from "./origin-memory.ts"
-import { pump } from "./pump.ts"
+import { endHalfClosed, pump, pumpFrom } from "./pump.ts"
 import type { SensorDeps } from "./sensor-deps.ts"
 import { peerLeft } from "./tcp-info.ts"
 import { tlsFault } from "./tls-error.ts"
@@ -27,8 +27,8 @@ export interface RelayParts {
   facts: OriginFacts
   /** Of a first contact; null where the client was answered on remembered facts. */
   leg: OriginLeg | null
-  /** The remembered facts no longer hold. */
-  forget: () => void
+  /** The remembered facts no longer hold, for what the origin did now. */
+  forget: (upstream: Upstream) => void
 }
 
 type End = AttemptFacts["end"]
@@ -111,7 +111,7 @@ export class Relay {
   /** The leg of a first contact waits for the client's first byte, and the origin need not wait so
    * long. */
   #stale({ socket }: OriginLeg): boolean {
-    if (!socket.destroyed && !peerLeft(socket)) return false
+    if (!socket.destroyed && !socket.readableEnded && !peerLeft(socket)) return false
     socket.destroy()
     this.#leg = null
     return true
@@ -119,7 +119,7 @@ export class Relay {
 
   #fail(upstream: Upstream): void {
     this.#parts.connection.upstream = upstream
-    this.#parts.forget()
+    this.#parts.forget(upstream)
     this.#stop("none")
   }
 
@@ -132,8 +132,10 @@ export class Relay {
     connection.upstream = { ...facts.upstream, status: "verified", leaf: leg.upstream.leaf }
     if (this.#waiting) this.#toOrigin(this.#waiting)
     this.#waiting = null
+    endHalfClosed(client, origin, this.#deps.limits)
     pump(client, origin, (chunk) => this.#fromClient(chunk))
-    pump(
+    pumpFrom(
+      leg.inflow,
       origin,
       client,
       (chunk) => this.#fromOrigin(chunk),
@@ -196,13 +198,13 @@ export class Relay {
     const asked = connection.upstream.client_certificate === "requested"
     const unanswered = connection.clientAppBytes > 0 && connection.deliveredAppBytes === 0
     if (!demanded && !(asked && unanswered && this.#end === null)) return
-    forget()
     connection.upstream = {
       ...connection.upstream,
       status: "wants-client-certificate",
-      reason: demanded ? `alert ${certificateRequired}` : "closed without an answer",
+      reason: demanded ? `alert ${certificateRequired}` : "closed-without-answer",
       client_certificate: "required",
     }
+    forget(connection.upstream)
   }
 
   /** Ends the client's connection from our side: never with a clean TLS close. */
@@ -224,7 +226,7 @@ export class Relay {
     if (!origin) this.#cancelDial?.()
     else if (!origin.destroyed) {
       // What was written may still go out; an origin that does not take it is not waited for.
-      origin.setTimeout(this.#deps.limits["idle-time"], () => origin.destroy())
+      origin.setTimeout(this.#deps.limits["half-closed-time"], () => origin.destroy())
       origin.destroySoon()
     }
   }

@@ -3,6 +3,7 @@ import type { InspectionCa } from "../ca/inspection-ca.ts"
 import type { LeafStore } from "../ca/leaf-store.ts"
 import type { FastWindow } from "../observe/outcome.ts"
 import type { ConnectionFacts } from "../policy/connection-view.ts"
+import type { Decision } from "../policy/decide.ts"
 import type { Guard } from "../policy/guard.ts"
 import type { Policy } from "../policy/prepare.ts"
 import type { TrialUse } from "../policy/trial-use.ts"
@@ -10,8 +11,11 @@ import type { Attempt } from "../record/attempt.ts"
 import type { Flow } from "../record/flow.ts"
 import type { Limits } from "./limits.ts"
 import type { OriginMemory } from "./origin-memory.ts"
+import type { OriginSettings } from "./origin-settings.ts"
 import type { OriginTrust } from "./origin-trust.ts"
+import type { ProxyLogins } from "./proxy-logins.ts"
 import type { Resolver } from "./resolver.ts"
+import type { UpstreamProxy } from "./upstream-proxy.ts"
 
 /** What is the same in every record of this sensor process. */
 export interface SensorFacts {
@@ -46,14 +50,22 @@ export interface SensorDeps {
   leaves: LeafStore
   origins: OriginMemory
   trust: OriginTrust
+  /** What becomes of a client whose origin is no good; a rule may say otherwise. */
+  origin: OriginSettings
   resolver: Resolver
   guard: Guard
+  /** Through which origins are dialled; null: they are dialled directly. */
+  upstreamProxy: UpstreamProxy | null
   clientAllowed: (address: string) => boolean
+  /** Who the users of the explicit proxy are; null: it has none, and nobody is asked. */
+  logins: ProxyLogins | null
   limits: Limits
   /** What is done with bytes in a tunnel that are no TLS: passed on, or refused. */
   notTls: "splice" | "block"
   /** Policy as it stands now; a changed register gives another object. */
   policy: () => Policy
+  /** For a connection that policy would inspect: what is done in place of that; null: it is. */
+  instead: () => Decision | null
   /** The device that an address is bound to now, unambiguously, and its groups. */
   deviceOf: (clientIp: string) => Pick<ConnectionFacts, "device_id" | "device_groups">
   /** What this worker let through under each trial. */

@@ -2,12 +2,13 @@
  * Passes a connection on unread and judges whether it was used. Bytes are looked at (five-byte record
  * headers) until the verdict is in; from then on they are only moved.
  */
-import { connect, type Socket } from "node:net"
+import type { Duplex } from "node:stream"
 import { type OpaqueEnd, OpaqueSession } from "../observe/opaque-session.ts"
 import type { Decision } from "../policy/decide.ts"
 import type { ClientConnection } from "./client-connection.ts"
-import { dialOptions } from "./dial.ts"
-import { pump } from "./pump.ts"
+import { type Destination, openStream } from "./destination.ts"
+import { keepAlive } from "./keep-alive.ts"
+import { endIdle, pump, pumpFrom } from "./pump.ts"
 import type { SensorDeps } from "./sensor-deps.ts"
 import { errorCode } from "./tls-error.ts"
 
@@ -16,24 +17,22 @@ const versionNames = new Map([
   [0x0304, "TLSv1.3"],
 ])
 
-/** `dial`: the addresses allowed, best first. `hello`: the bytes that were read and put back. */
+/** `to`: what was allowed, best first. The bytes of the hello were read and put back. */
 export function splice(
   connection: ClientConnection,
   decision: Decision,
-  dial: readonly string[],
+  to: Destination,
   deps: SensorDeps,
 ): void {
   const client = connection.arrival.raw
-  const origin = connect({
-    ...dialOptions(dial, connection.arrival.destinationPort),
-    noDelay: true,
-    allowHalfOpen: true,
-  })
+  if (to.addresses.length === 0) connection.destinationIp = null
+  const { origin, inflow } = openStream(to, deps.limits["upstream-time"])
   const session = new OpaqueSession()
   const flow = new FlowRecord(connection, decision, deps)
   const trial = decision.splice_cause === "trial" ? decision.register_entry : null
   let ended: Ended | null = null
   let connected = false
+  let recorded = false
 
   function over(by: Ended["by"], how: OpaqueEnd["how"]): void {
     ended ??= { by, how }
@@ -61,9 +60,10 @@ export function splice(
 
   origin.once("connect", () => {
     connected = true
+    keepAlive(origin)
     connection.destinationIp = origin.remoteAddress ?? connection.destinationIp
   })
-  client.setTimeout(deps.limits["idle-time"], () => cut("timeout"))
+  endIdle(client, origin, deps.limits, () => cut("timeout"))
   pump(client, origin, (chunk) => {
     if (!session.settled) {
       session.client(chunk)
@@ -71,7 +71,7 @@ export function splice(
     }
     passed(chunk)
   })
-  pump(origin, client, (chunk) => {
+  pumpFrom(inflow, origin, client, (chunk) => {
     if (!session.settled) {
       session.server(chunk)
       settled()
@@ -88,7 +88,9 @@ export function splice(
   const leave = () => {
     // What was written may still go out; an origin that takes it and never ends is not waited for.
     if (!origin.writableEnded) return origin.destroy()
-    origin.setTimeout(deps.limits["idle-time"], () => origin.destroy())
+    // The client has seen all it will see: the record does not wait, a stop would lose it.
+    settle()
+    origin.setTimeout(deps.limits["half-closed-time"], () => origin.destroy())
     origin.resume()
   }
   if (client.destroyed) leave()
@@ -96,11 +98,14 @@ export function splice(
   origin.on("close", () => {
     if (!client.writableEnded) client.destroySoon()
   })
-  whenBothClosed(client, origin, () => {
+  function settle(): void {
+    if (recorded) return
+    recorded = true
     for (const timer of timers) clearTimeout(timer)
     flow.write(session, ended ?? { by: "unknown", how: "unknown" })
     flow.close(client.bytesRead + origin.bytesRead)
-  })
+  }
+  whenBothClosed(client, origin, settle)
   flow.open()
 }
 
@@ -109,7 +114,7 @@ interface Ended {
   how: OpaqueEnd["how"]
 }
 
-function whenBothClosed(one: Socket, other: Socket, then: () => void): void {
+function whenBothClosed(one: Duplex, other: Duplex, then: () => void): void {
   let open = [one, other].filter((socket) => !socket.closed).length
   const closed = () => {
     open--
@@ -159,7 +164,7 @@ class FlowRecord {
   write(session: OpaqueSession, ended: Ended | null): void {
     if (this.#written) return
     this.#written = true
-    const { facts, destinationIp, nameAgrees, acceptedMs, bytesIn, bytesOut } = this.#connection
+    const { acceptedMs, bytesIn, bytesOut } = this.#connection
     const { sensor } = this.#deps
     const verdict = session.verdict(ended ?? { by: "unknown", how: "unknown" })
     const cause = this.#decision.splice_cause
@@ -172,9 +177,7 @@ class FlowRecord {
       splice_cause: cause,
       issuing_ca: sensor.issuingCa,
       sensor_config: sensor.sensorConfig,
-      ...facts,
-      destination_ip: destinationIp,
-      name_agrees: nameAgrees,
+      ...this.#connection.connected(),
       source: "sensor",
       // All other splices are our own decision and prove nothing.
       control: cause === "trial",

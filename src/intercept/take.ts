@@ -1,10 +1,13 @@
 /** The way of one connection: read its hello, ask policy, then inspect, splice or block it. */
-import { agree } from "../policy/agree.ts"
+import type { ClientHello } from "../observe/client-hello.ts"
 import { type Decision, decide, nameDisagrees } from "../policy/decide.ts"
+import { guardName } from "../policy/guard-name.ts"
+import { agreedDestination } from "./agreed-destination.ts"
 import { type Arrival, ClientConnection } from "./client-connection.ts"
+import { type Destination, destination } from "./destination.ts"
 import { notContacted } from "./dial-origin.ts"
-import { findAddresses } from "./find-addresses.ts"
 import { inspect } from "./inspect.ts"
+import { nameAgreement } from "./name-agreement.ts"
 import { passOn } from "./pass-on.ts"
 import { type HelloEnd, readHello } from "./read-hello.ts"
 import type { SensorDeps } from "./sensor-deps.ts"
@@ -22,9 +25,10 @@ export function take(arrival: Arrival, deps: SensorDeps): void {
   const connection = new ClientConnection(arrival, deps.clock())
   // Errors are told to whoever reads at the time; that nobody does must not mean a crash.
   arrival.raw.on("error", () => {})
+  if (arrival.raw.destroyed) return finish(connection, deps, "fin", "client")
   readHello(arrival.raw, arrival.head, deps.limits["hello-time"], (end, bytes) => {
     connection.startTls(bytes.length)
-    if (noteHello(connection, end)) return contained(connection, deps)
+    if (noteHello(connection, end)) return compareNames(connection, deps)
     const how = end.kind === "gone" ? end.how : "fin"
     arrival.raw.destroy()
     finish(connection, deps, how, how === "timeout" ? "sensor" : "client")
@@ -40,6 +44,24 @@ function noteHello(connection: ClientConnection, end: HelloEnd): boolean {
     connection.reach("hello")
   }
   return true
+}
+
+/** Traffic waits for the answer only where a rule asks for it; else it is noted when it comes. */
+function compareNames(connection: ClientConnection, deps: SensorDeps): void {
+  const { arrival, hello } = connection
+  const agrees = nameAgreement({ ...arrival, sni: hello?.sni ?? null }, deps)
+  if (!(agrees instanceof Promise)) {
+    connection.nameAgrees = agrees
+    return contained(connection, deps)
+  }
+  const noted = agrees.then((answer) => {
+    connection.nameAgrees ??= answer
+  })
+  if (!deps.policy().asks_name_agreement) return contained(connection, deps)
+  noted.then(() => {
+    if (arrival.raw.destroyed) finish(connection, deps, "rst", "client")
+    else contained(connection, deps)
+  })
 }
 
 /** Fails closed: a connection that we stumble over ends, and it ends alone. */
@@ -66,6 +88,7 @@ function decideAndAct(connection: ClientConnection, deps: SensorDeps): void {
       listener: arrival.listener,
       destination_ip: arrival.destinationIp ?? arrival.found.addresses[0] ?? null,
       hello_readable: hello !== null,
+      name_agrees: connection.nameAgrees,
     },
     deps.policy(),
     deps.clock(),
@@ -87,45 +110,80 @@ async function spliceAgreed(
   decision: Decision,
   deps: SensorDeps,
 ): Promise<void> {
-  const { arrival, hello } = connection
-  const { connectHost, destinationIp, destinationPort } = arrival
-  const name = hello?.sni ?? connectHost
-  const resolved =
-    decision.needs_resolution && name !== null && name !== connectHost
-      ? await findAddresses(name, destinationPort, deps)
-      : arrival.found
-  const agreement = agree(decision, {
-    sni: hello?.sni ?? null,
-    connect_host: connectHost,
-    destination_ip: destinationIp,
-    resolved: resolved.addresses,
-  })
-  const dial = agreement.ok
-    ? agreement.dial.filter((address) => deps.guard(address, destinationPort).allowed)
-    : []
-  if (agreement.ok && dial.length > 0) {
-    connection.nameAgrees = decision.by_name ? true : null
+  const to = await agreedDestination(connection, decision, deps)
+  if (typeof to === "object") {
     connection.spliceCause = decision.splice_cause
-    return splice(connection, decision, dial, deps)
+    return splice(connection, decision, to, deps)
   }
-  connection.nameAgrees = agreement.ok ? null : false
   connection.decision = nameDisagrees
   inspectOrPass(connection, deps)
 }
 
 function inspectOrPass(connection: ClientConnection, deps: SensorDeps): void {
   const { arrival, hello } = connection
-  const { addresses, failure } = arrival.found
-  const [first] = addresses
-  if (first === undefined) {
+  const { addresses, name, failure } = arrival.found
+  const asked = name ?? addresses[0]
+  if (asked === undefined) {
     connection.upstream = { ...notContacted, status: "unreachable", reason: failure }
     return turnAway(connection, deps, internalError)
   }
+  const to = toWhatWasAsked(arrival, arrival.connectHost ?? asked, deps)
   if (!hello) {
     // Fails closed: what begins as TLS and cannot be read is not passed on unread.
     if (connection.helloFault !== "not-tls") return turnAway(connection, deps, decodeError)
     if (deps.notTls === "block") return turnAway(connection, deps, null)
-    return passOn(connection, addresses, deps)
+    return passOn(connection, to, deps)
   }
-  inspect(connection, hello, addresses, hello.sni ?? arrival.connectHost ?? first, deps)
+  const instead = deps.instead()
+  if (instead) return actInstead(connection, instead, to, deps)
+  inspectThere(connection, hello, to, hello.sni ?? arrival.connectHost ?? asked, deps)
+}
+
+function toWhatWasAsked(
+  { found, destinationPort }: Arrival,
+  host: string,
+  { upstreamProxy }: SensorDeps,
+): Destination {
+  return destination(found, host, destinationPort, upstreamProxy)
+}
+
+/**
+ * A client that came with an address alone goes by its SNI through an upstream proxy, which may know
+ * names only, or past it where that name is excepted: the origin must prove to be that name.
+ */
+function inspectThere(
+  connection: ClientConnection,
+  hello: ClientHello,
+  to: Destination,
+  verifyName: string,
+  deps: SensorDeps,
+): void {
+  const { arrival } = connection
+  const { upstreamProxy } = deps
+  const { sni } = hello
+  if (upstreamProxy === null || arrival.connectHost !== null || sni === undefined)
+    return inspect(connection, hello, to, verifyName, deps)
+  if (!upstreamProxy.resolves(sni))
+    return inspect(connection, hello, toWhatWasAsked(arrival, sni, deps), verifyName, deps)
+  const verdict = guardName(sni)
+  connection.destinationIp = null
+  if (verdict.allowed) {
+    const named = { ...to, host: sni, addresses: [], via: upstreamProxy }
+    return inspect(connection, hello, named, verifyName, deps)
+  }
+  connection.upstream = { ...notContacted, status: "unreachable", reason: verdict.because }
+  turnAway(connection, deps, internalError)
+}
+
+/** Inspection is hindered (hindrance.ts, which says what fails open and what closed). */
+function actInstead(
+  connection: ClientConnection,
+  instead: Decision,
+  to: Destination,
+  deps: SensorDeps,
+): void {
+  connection.decision = instead
+  if (instead.do === "block") return turnAway(connection, deps, accessDenied)
+  connection.spliceCause = instead.splice_cause
+  splice(connection, instead, to, deps)
 }

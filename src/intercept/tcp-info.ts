@@ -1,11 +1,11 @@
 /**
- * What the kernel knows of a client's TCP connection (Linux TCP_INFO, tcp(7)), through koffi.
+ * What the kernel knows of a client's TCP connection (Linux TCP_INFO, tcp(7)).
  *
  * Asked only where the answer decides: when a client went away without a byte of its application. Off
  * Linux there is no answer, and a flight that was written counts as delivered.
  */
-import { createRequire } from "node:module"
 import type { Socket } from "node:net"
+import { descriptor, libc } from "./libc.ts"
 
 export interface TcpInfo {
   /** Whose end has come: the peer's FIN (CLOSE_WAIT), or a reset (CLOSE). */
@@ -18,12 +18,6 @@ export interface TcpInfo {
   /** How long ago the peer's last segment came, in milliseconds (the kernel counts in ticks of 1 to
    * 10): what a busy event loop adds to the times it sees. */
   heardAgoMs: number
-}
-
-interface Kernel {
-  getsockopt(fd: number, level: number, name: number, value: Buffer, length: Uint32Array): number
-  dup(fd: number): number
-  close(fd: number): number
 }
 
 const ipprotoTcp = 6
@@ -41,38 +35,14 @@ const neverMeasured = 0xffffffff
 const tcpClose = 7
 const tcpCloseWait = 8
 
-const kernel = loadKernel()
 /** One buffer for all calls: they are synchronous. */
 const answer = Buffer.alloc(256)
 const length = new Uint32Array(1)
 
-function loadKernel(): Kernel | null {
-  if (process.platform !== "linux") return null
-  try {
-    const koffi = createRequire(import.meta.url)("koffi")
-    const libc = koffi.load("libc.so.6")
-    return {
-      getsockopt: libc.func("int getsockopt(int, int, int, _Out_ uint8_t *, _Inout_ uint32_t *)"),
-      dup: libc.func("int dup(int)"),
-      close: libc.func("int close(int)"),
-    }
-  } catch {
-    return null
-  }
-}
-
-/** File descriptor of a socket's handle; undefined once it is closed. */
-export function descriptor(socket: Socket): number | undefined {
-  const handle: unknown = Reflect.get(socket, "_handle")
-  if (typeof handle !== "object" || handle === null) return undefined
-  const fd: unknown = Reflect.get(handle, "fd")
-  return typeof fd === "number" && fd >= 0 ? fd : undefined
-}
-
 export function readTcpInfo(fd: number): TcpInfo | null {
-  if (!kernel) return null
+  if (!libc) return null
   length[0] = answer.length
-  if (kernel.getsockopt(fd, ipprotoTcp, tcpInfo, answer, length) !== 0) return null
+  if (libc.getsockopt(fd, ipprotoTcp, tcpInfo, answer, length) !== 0) return null
   const size = length[0] ?? 0
   if (size < offset.bytesAcked + 8) return null
   const minRtt = size >= offset.minRtt + 4 ? answer.readUInt32LE(offset.minRtt) : neverMeasured
@@ -103,8 +73,8 @@ export class HeldDescriptor {
   #fd: number
 
   constructor(socket: Socket) {
-    const fd = kernel ? descriptor(socket) : undefined
-    this.#fd = kernel && fd !== undefined ? kernel.dup(fd) : -1
+    const fd = libc ? descriptor(socket) : undefined
+    this.#fd = libc && fd !== undefined ? libc.dup(fd) : -1
   }
 
   read(): TcpInfo | null {
@@ -113,7 +83,7 @@ export class HeldDescriptor {
 
   /** May be called again. */
   release(): void {
-    if (this.#fd >= 0) kernel?.close(this.#fd)
+    if (this.#fd >= 0) libc?.close(this.#fd)
     this.#fd = -1
   }
 }

@@ -3,13 +3,13 @@
  * both ways unread. Comes in: a request that Node's HTTP server has parsed; it is guarded as all else.
  */
 import type { IncomingMessage } from "node:http"
-import { connect, type Socket } from "node:net"
-import { dialOptions } from "./dial.ts"
+import type { Socket } from "node:net"
+import { type Destination, destination, openStream } from "./destination.ts"
 import { type Found, findAddresses } from "./find-addresses.ts"
-import { pump } from "./pump.ts"
+import { endIdle, pump, pumpFrom } from "./pump.ts"
 import type { SensorDeps } from "./sensor-deps.ts"
 
-type UpgradeDeps = Pick<SensorDeps, "resolver" | "guard" | "limits">
+type UpgradeDeps = Pick<SensorDeps, "resolver" | "guard" | "limits" | "upstreamProxy">
 
 export function upgrade(
   request: IncomingMessage,
@@ -22,31 +22,25 @@ export function upgrade(
   const target = upgradeTarget(request)
   if (!target) return void client.destroy()
   const found = findAddresses(target.host, target.port, deps)
-  const go = ({ addresses, guarded }: Found) => {
+  const go = (found: Found) => {
     if (client.destroyed) return
-    if (guarded !== null) return onGuarded(target.host, guarded)
-    if (addresses.length === 0) return void client.destroy()
-    join(client, addresses, target.port, Buffer.concat([headOf(request, target.path), head]), deps)
+    if (found.guarded !== null) return onGuarded(target.host, found.guarded)
+    if (found.addresses.length === 0 && found.name === null) return void client.destroy()
+    const to = destination(found, target.host, target.port, deps.upstreamProxy)
+    join(client, to, Buffer.concat([headOf(request, target.path), head]), deps)
   }
   if (found instanceof Promise) found.then(go)
   else go(found)
 }
 
-function join(
-  client: Socket,
-  addresses: readonly string[],
-  port: number,
-  first: Buffer,
-  { limits }: UpgradeDeps,
-): void {
-  const options = dialOptions(addresses, port)
-  const origin = connect({ ...options, noDelay: true, allowHalfOpen: true })
+function join(client: Socket, to: Destination, first: Buffer, { limits }: UpgradeDeps): void {
+  const { origin, inflow } = openStream(to, limits["upstream-time"])
   const unanswered = setTimeout(() => origin.destroy(), limits["upstream-time"])
   origin.once("connect", () => clearTimeout(unanswered))
   origin.write(first)
-  client.setTimeout(limits["idle-time"], () => client.destroy())
+  endIdle(client, origin, limits, () => client.destroy())
   pump(client, origin, () => {})
-  pump(origin, client, () => {})
+  pumpFrom(inflow, origin, client, () => {})
   origin.on("error", () => client.destroy())
   client.on("close", () => origin.destroy())
   origin.on("close", () => {

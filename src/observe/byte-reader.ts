@@ -1,3 +1,6 @@
+/** So many characters are made in one call; more could overflow the stack. */
+const textPart = 4_096
+
 /**
  * In: bytes from the network. Out: big-endian fields and TLS vectors (RFC 8446 section 3).
  * A read past the end never throws: it yields zero or nothing and leaves `overrun` set for good, so
@@ -61,8 +64,10 @@ export class ByteReader {
 
   /** All that is left as 16-bit numbers; an odd byte at the end counts as overrun. */
   u16s(): number[] {
+    const bytes = this.#bytes
     const numbers: number[] = []
-    while (this.left > 1) numbers.push(this.u16())
+    for (; this.left > 1; this.#at += 2)
+      numbers.push(((bytes[this.#at] ?? 0) << 8) | (bytes[this.#at + 1] ?? 0))
     if (this.left === 1) this.skip(2)
     return numbers
   }
@@ -76,8 +81,11 @@ export class ByteReader {
 
   /** All that is left, one character a byte: lossless, whatever the bytes are. */
   latin1(): string {
+    const bytes = this.#bytes.subarray(this.#at, this.#end)
+    this.#at = this.#end
     let text = ""
-    while (this.left > 0) text += String.fromCharCode(this.u8())
+    for (let at = 0; at < bytes.length; at += textPart)
+      text += String.fromCharCode.apply(null, bytes.subarray(at, at + textPart) as never)
     return text
   }
 

@@ -132,6 +132,8 @@ export class OpaqueSession {
     const tally = this.#judge?.tally
     return (
       tally !== undefined &&
+      this.#failure === undefined &&
+      tally.alertBy !== "origin" &&
       tally.sent > 0 &&
       tally.answered &&
       tally.clientAppBytes >= strongUseBytes &&
@@ -155,7 +157,7 @@ export class OpaqueSession {
 
   #outcome(end: OpaqueEnd): Pick<OpaqueVerdict, "verdict" | "reason"> {
     const tally = this.#judge?.tally
-    if (tally?.finished && tally.alertBy !== "origin") {
+    if (!this.#failure && tally?.finished && tally.alertBy !== "origin") {
       if (tally.sent === 0) return { verdict: "established-unused", reason: "no-application-data" }
       if (!tally.answered) return { verdict: "sent-only", reason: "no-answer" }
       return { verdict: "used", reason: "answered" }

@@ -74,7 +74,7 @@ export class Tls12Judge implements ProtocolJudge {
       this.#serverEncrypts = true
       if (this.#alertBy === "origin") this.#alertBy = undefined
     }
-    if (type === alert && !this.#serverEncrypts) this.#alertBy ??= "origin"
+    if (type === alert && !this.#serverEncrypts && !this.#answering) this.#alertBy ??= "origin"
     if (type === applicationData && this.#sent > 0) this.#answering = true
   }
 

@@ -28,12 +28,18 @@ export function outcomeOf(
   if (facts.decision === "block") return plain("blocked")
   if (facts.hello_fault !== null) return plain("not-tls")
   if (!facts.phases.hello) return plain(facts.end === "timeout" ? "timed-out" : "abandoned")
-  return (
+  const judged =
     ofOrigin(facts) ??
     ofData(facts) ??
     ofAlert(facts) ??
     (facts.phases.finished ? ofSilence(facts, window) : ofInterruption(facts))
-  )
+  return judged.strength !== null && ownLeafBad(facts) ? plain("validity") : judged
+}
+
+/** The leaf failed our own check (expired with its CA, a name that no certificate can hold): whoever
+ * refuses it is right to, pins or not. */
+function ownLeafBad({ leaf_check }: AttemptFacts): boolean {
+  return leaf_check !== null && leaf_check !== "ok"
 }
 
 /** The origin's fault is nothing the client did, whatever it did afterwards. */

@@ -16,14 +16,18 @@ export interface Spoken {
   destination_ip: string | null
   /** What the sensor's own resolver says of the name, a little of its past included. */
   resolved: readonly string[]
+  /** The name, where only an upstream proxy can resolve it; nothing is resolved then. */
+  unresolved: string | null
 }
 
-/** `dial` are canonical addresses, best first; the guard is still to be asked for each. */
+/** `dial` are canonical addresses, best first; the guard is still to be asked for each. None: the
+ * upstream proxy is asked for `unresolved`, the name that was agreed on. */
 export type Agreement = { ok: true; dial: string[] } | { ok: false; because: string }
 
 /** Fails closed: on `ok: false` the connection is inspected under `nameDisagrees`. */
 export function agree(decision: Decision, spoken: Spoken): Agreement {
-  const { sni, connect_host, destination_ip } = spoken
+  const { sni, connect_host, destination_ip, unresolved } = spoken
+  if (unresolved !== null) return agreeUnresolved(decision, spoken, unresolved)
   const resolved = addresses(spoken.resolved)
   if (!decision.by_name) {
     const dial = destination_ip === null ? resolved : addresses([destination_ip])
@@ -43,6 +47,25 @@ export function agree(decision: Decision, spoken: Spoken): Agreement {
       ? { ok: true, dial: [target, ...own.filter((address) => address !== target)] }
       : no(`${target} is none of the sensor's own addresses of ${name}`)
   return target === name ? { ok: true, dial: own } : no(`SNI ${name}, CONNECT host ${target}`)
+}
+
+/**
+ * Of a name that we cannot resolve no address can be compared: the tunnel goes to the name itself,
+ * wherever the client thought it to be, and what the client asked for must be that very name.
+ */
+function agreeUnresolved(
+  { by_name }: Decision,
+  { sni, connect_host, destination_ip }: Spoken,
+  unresolved: string,
+): Agreement {
+  if (!by_name)
+    return { ok: true, dial: destination_ip === null ? [] : addresses([destination_ip]) }
+  const said = sni ?? connect_host
+  const name = said === null ? null : canonicalName(said)
+  if (name === null || name !== canonicalName(unresolved))
+    return no(`${unresolved} is not the name that the client said`)
+  const target = connect_host === null ? name : canonicalName(connect_host)
+  return target === name ? { ok: true, dial: [] } : no(`SNI ${name}, CONNECT host ${target}`)
 }
 
 function addresses(texts: readonly string[]): string[] {

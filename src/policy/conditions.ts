@@ -7,7 +7,7 @@
 import { canonicalHost, type HostPattern, parseHostPattern } from "../record/host-pattern.ts"
 import { addressText, NetworkSet, parseNetwork, readAddress } from "./addresses.ts"
 import { type ConnectionView, isAddress } from "./connection-view.ts"
-import type { Conditions } from "./settings.ts"
+import type { Conditions, NameAnswer } from "./settings.ts"
 
 /** One condition. `now` is in epoch milliseconds. */
 export interface Condition {
@@ -32,6 +32,7 @@ export function compileConditions(when: Conditions, hosts: "own" | "any"): Condi
   add(when.port, portIs)
   add(when.listener, listenerIs)
   add(when.stack, stackIs)
+  add(when["name-agrees"], nameAgreesIs)
   add(when.alpn, alpnOffers)
   add(when["device-group"], groupIs)
   add(when.sni, (patterns) => hostIs(patterns, hosts))
@@ -65,6 +66,20 @@ export function stackIs(stacks: readonly string[]): Condition {
     asks: `stack is ${either(stacks)}`,
     shows: ({ stack }) => stack ?? unknown,
   }
+}
+
+/** Alone among the conditions it can be met by what is not known, if it asks for that. */
+export function nameAgreesIs(answers: readonly NameAnswer[]): Condition {
+  const wanted = new Set(answers)
+  return {
+    holds: ({ facts }) => wanted.has(nameAnswer(facts.name_agrees)),
+    asks: `name agrees with destination: ${either(answers)}`,
+    shows: ({ facts }) => nameAnswer(facts.name_agrees),
+  }
+}
+
+function nameAnswer(agrees: boolean | null): NameAnswer {
+  return agrees === null ? "unknown" : agrees ? "yes" : "no"
 }
 
 export function alpnOffers(protocols: readonly string[]): Condition {

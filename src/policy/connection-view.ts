@@ -18,6 +18,8 @@ export interface ConnectionFacts {
   destination_port: number
   alpn_offered: readonly string[]
   stack: string | null
+  /** Whether the SNI agrees with the CONNECT host, or resolves to the address; null: not known. */
+  name_agrees: boolean | null
   /** False where no whole ClientHello was read: SNI, ALPN and stack are then not known. */
   hello_readable: boolean
 }

@@ -8,6 +8,7 @@
 import type { DecisionKind, SpliceCause } from "../record/common.ts"
 import type { RegisterEntry } from "../record/register-entry.ts"
 import { type ConnectionFacts, ConnectionView, isAddress } from "./connection-view.ts"
+import { type OriginChoices, opensOrigins } from "./origin-choice.ts"
 import { entryDoes, type Policy } from "./prepare.ts"
 import type { Rule } from "./settings.ts"
 
@@ -17,12 +18,15 @@ export interface Decision {
   rule: string
   splice_cause: SpliceCause | null
   register_entry: string | null
-  /** Spliced because of a name: nothing is dialled before `agree` says where to. */
+  /** Spliced because of a name: nothing is dialled before `agree` says where to. For an inspection
+   * by name whose `origin` opens something: nothing is passed on before `agree` says so. */
   by_name: boolean
   /** The name must be resolved by the sensor for `agree`; false if it is an address. */
   needs_resolution: boolean
   /** For a trial: the time (epoch milliseconds) at which the splice is cut even if in use. */
   splice_until: number | null
+  /** What the rule says of origins that are no good, if it does. */
+  origin?: OriginChoices
 }
 
 const inspect: Decision = Object.freeze({
@@ -54,6 +58,13 @@ function firstDecision(view: ConnectionView, policy: Policy, now: number): Decis
 }
 
 function byRule(rule: Rule, view: ConnectionView): Decision {
+  if (rule.origin !== undefined)
+    return {
+      ...inspect,
+      rule: rule.name,
+      origin: rule.origin,
+      ...named(opensOrigins(rule.origin) && rule.when.sni !== undefined, view),
+    }
   if (rule.do !== "splice") return { ...inspect, do: rule.do, rule: rule.name }
   return {
     ...inspect,

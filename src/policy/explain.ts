@@ -38,7 +38,9 @@ function decisionLines(decision: Decision, view: ConnectionView): string[] {
   const lines = [`decision: ${decision.do}${cause} by ${decision.rule}`]
   if (decision.rule === "name-disagrees")
     lines.push(`a splice by name was refused: SNI ${view.sni}, CONNECT host ${view.connectHost}`)
-  if (decision.needs_resolution)
+  for (const [when, choice] of Object.entries(decision.origin ?? {}))
+    lines.push(`${when}: ${choice}`)
+  if (decision.needs_resolution && decision.do === "splice")
     lines.push(
       `dials the sensor's own resolution of ${view.host}; the client's host and address must agree with it, else inspect`,
     )

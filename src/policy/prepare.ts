@@ -17,6 +17,7 @@ import {
   readHostPattern,
   stackIs,
 } from "./conditions.ts"
+import { opensOrigins } from "./origin-choice.ts"
 import { type Anchors, type HostAnchors, RankedIndex } from "./ranked-index.ts"
 import type { ControlSettings, PolicySettings, Rule } from "./settings.ts"
 import type { TrialUse } from "./trial-use.ts"
@@ -30,6 +31,8 @@ export interface Policy {
   /** Whether some condition asks for the destination's address: if so, the shell resolves a CONNECT
    * host before it decides, for an unknown address meets no condition. */
   asks_destination: boolean
+  /** Whether some rule asks if name and destination agree: then the shell finds out before. */
+  asks_name_agreement: boolean
   /** Register entries that cannot be read, in words for the log; they match nothing. */
   faults: readonly string[]
 }
@@ -52,6 +55,7 @@ export function preparePolicy(
     asks_destination:
       rules.some(({ when }) => when.destination !== undefined) ||
       active.some(({ scope }) => scope.destination_network !== null),
+    asks_name_agreement: rules.some(({ when }) => when["name-agrees"] !== undefined),
     faults,
   }
 }
@@ -75,9 +79,10 @@ export function entryDoes({ kind, trial }: RegisterEntry, control: ControlSettin
 
 function indexedRule(rule: Rule): { value: Rule; conditions: Condition[]; anchors: Anchors } {
   const { when } = rule
+  const opens = rule.do === "splice" || opensOrigins(rule.origin)
   return {
     value: rule,
-    conditions: compileConditions(when, rule.do === "splice" ? "own" : "any"),
+    conditions: compileConditions(when, opens ? "own" : "any"),
     anchors: {
       hosts: anchorHosts(when.sni),
       client: when.client,

@@ -9,6 +9,7 @@ import { DecisionKind } from "../record/common.ts"
 import { Duration } from "../record/duration.ts"
 import { parseHostPattern } from "../record/host-pattern.ts"
 import { parseNetwork } from "./addresses.ts"
+import { OriginChoices } from "./origin-choice.ts"
 
 /** Names that decisions use for what no rule decided. */
 export const reservedRuleNames: readonly string[] = ["default", "register", "name-disagrees"]
@@ -20,6 +21,9 @@ const hostPattern = z
 
 /** An empty list would match nothing, which nobody means: it is refused. */
 const some = <Item extends z.ZodType>(item: Item) => z.array(item).min(1).optional()
+
+export const nameAnswers = ["yes", "no", "unknown"] as const
+export type NameAnswer = (typeof nameAnswers)[number]
 
 /** Every given condition must hold; within one, any of its values. A fact that is not known (no
  * SNI, unreadable ClientHello, unbound client) meets no condition about it. */
@@ -34,6 +38,9 @@ export const Conditions = z.strictObject({
   alpn: some(z.string().min(1)),
   stack: some(z.string().min(1)),
   listener: some(z.string().min(1)),
+  /** Whether the SNI agrees with where the client asked to go. The decision waits for the resolver
+   * where that must be asked; `unknown`: no SNI, or no answer. */
+  "name-agrees": some(z.enum(nameAnswers)),
 })
 export type Conditions = z.infer<typeof Conditions>
 
@@ -50,10 +57,16 @@ export const Rule = z
     do: DecisionKind,
     /** Recorded with each splice; the other causes are the sensor's own. */
     cause: z.enum(["operator", "platform", "private"]).optional(),
+    /** For what is inspected: what becomes of it if its origin is no good. */
+    origin: OriginChoices.optional(),
   })
   .refine((rule) => rule.cause === undefined || rule.do === "splice", {
     message: "only a rule that splices has a cause",
     path: ["cause"],
+  })
+  .refine((rule) => rule.origin === undefined || rule.do === "inspect", {
+    message: "only a rule that inspects judges origins",
+    path: ["origin"],
   })
 export type Rule = z.infer<typeof Rule>
 

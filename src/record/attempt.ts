@@ -43,7 +43,7 @@ export const Upstream = z.strictObject({
     "failed",
     "wants-client-certificate",
   ]),
-  /** In words or as the library's code: ECONNREFUSED, CERT_HAS_EXPIRED, alert 40, ... */
+  /** `expired`, `alert 40`, ECONNREFUSED, ...: docs/outcomes.md lists them. */
   reason: z.string().nullable(),
   /** SHA-256 (hex) of the origin's leaf certificate. */
   leaf: z.string().nullable(),

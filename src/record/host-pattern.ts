@@ -32,6 +32,8 @@ export function parseHostPattern(text: string): HostPattern {
     throw new Error(`host pattern "${wanted}": no scheme or port here, only the host`)
   const name = canonicalHost(given)
   if (name === null) throw new Error(`host pattern "${wanted}": not a host name`)
+  if (/(^|\.)-/.test(name))
+    throw new Error(`host pattern "${wanted}": not a host name; write *. for what begins so`)
   if (readAddress(name) || /(^|\.)\d+$/.test(name))
     throw new Error(`host pattern "${wanted}": a mistyped address; its last label is a number`)
   return below
@@ -53,9 +55,9 @@ export function matchesHost(pattern: HostPattern, host: string): boolean {
     : name.length > pattern.suffix.length && name.endsWith(pattern.suffix)
 }
 
-/** Letters, digits, hyphens and the underscore that service names use; labels of 1 to 63. */
-const hostName =
-  /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/
+/** Labels of 1 to 63 letters, digits, hyphens and the underscore that service names use. A hyphen
+ * may stand first or last, as in names that are in use: no pattern would cover them otherwise. */
+const hostName = /^(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/
 
 /** A host name as A-labels (RFC 5890) in lower case without trailing dot; null if it is none. */
 export function canonicalHost(host: string): string | null {

@@ -72,6 +72,26 @@ const rows: {
     says: /is damaged or no database .*\.recover/,
   },
   {
+    name: "a listener on an address that is not of this machine",
+    breaks: () => ({
+      listeners: [{ name: "wifi", kind: "explicit", listen: "203.0.113.1:8443" }],
+    }),
+    says: /^listeners: wifi: 203.0.113.1:8443 cannot be opened: .*give it another listen: HOST:PORT/,
+  },
+  {
+    name: "proxy users that are not there",
+    breaks: (dir) => ({ "proxy-users": { file: join(dir, "users") } }),
+    says: /^proxy-users: .*users cannot be read/,
+  },
+  {
+    name: "proxy users with a plain password",
+    breaks: (dir) => {
+      writeFileSync(join(dir, "users"), "ann:secret\n")
+      return { "proxy-users": { file: join(dir, "users") } }
+    },
+    says: /^proxy-users: .*users, line 1: not NAME:.*make the line with pinsensor proxy-user/,
+  },
+  {
     name: "an address that is not of this machine",
     breaks: () => ({ listen: "203.0.113.1:8080" }),
     says: /^listen: 203.0.113.1:8080 cannot be opened: 203.0.113.1 is no address of this machine/,

@@ -1,4 +1,5 @@
 /** The verbs that only look: check-config, config show, db check. */
+import { spawnSync } from "node:child_process"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import t, { type Test } from "tap"
@@ -6,6 +7,8 @@ import { parse } from "yaml"
 import { checkConfig, config } from "../../src/cli/check-config.ts"
 import { db } from "../../src/cli/db.ts"
 import { openStore } from "../../src/evidence/open.ts"
+import { isPassword } from "../../src/intercept/password-hash.ts"
+import { readProxyUsers } from "../../src/intercept/proxy-logins.ts"
 import { attempt, newDir } from "../evidence/fixtures.ts"
 
 /** What a verb wrote on stdout. */
@@ -52,6 +55,20 @@ t.test("config show prints the values in force, defaults and flags included", as
     analytics: { AN1725: { InspectionFailureThreshold: 3 } },
   })
   t.throws(() => config(["list"]), { message: /config show/ })
+})
+
+t.test("proxy-user makes a line that the sensor reads, from a password on stdin", async (t) => {
+  const main = new URL("../../src/cli/main.ts", import.meta.url).pathname
+  const made = (args: string[], input: string) =>
+    spawnSync(process.execPath, [main, "proxy-user", ...args], { input, encoding: "utf8" })
+  const { stdout, stderr } = made(["ann"], "secret: with colon\n")
+  t.equal(stderr, "")
+  const hash = readProxyUsers(stdout, "users").get("ann")
+  t.ok(hash && (await isPassword("secret: with colon", hash)))
+  t.notMatch(stdout, "secret")
+  t.match(made([], "x"), { status: 1, stderr: /give one name without colon/ })
+  t.match(made(["a:b"], "x"), { status: 1, stderr: /give one name without colon/ })
+  t.match(made(["ann"], "\n"), { status: 1, stderr: /the password on stdin is empty/ })
 })
 
 t.test("db check counts what a sound database holds", async (t) => {

@@ -99,6 +99,22 @@ t.test("plain HTTP is forwarded with its body, and without what was for the prox
   t.equal(sensor.attempts.length, 0)
 })
 
+t.test("a client's connection outlives what the origin says of its own", async (t) => {
+  const sensor = await testSensor(t)
+  const closing = createHttpServer((_, response) => {
+    response.writeHead(200, { connection: "close", "content-length": 2 }).end("ok")
+  })
+  const socket = connect(sensor.port, "127.0.0.1")
+  const url = `http://web.test:${await listening(t, closing)}/`
+  for (const _ of [1, 2]) {
+    socket.write(`GET ${url} HTTP/1.1\r\nHost: web.test\r\n\r\n`)
+    const answer = String(await new Promise((resolve) => socket.once("data", resolve)))
+    t.match(answer, /^HTTP\/1.1 200 /)
+    t.notMatch(answer, /connection: close/i)
+  }
+  socket.destroy()
+})
+
 t.test(
   "a large answer waits for a slow reader instead of filling the sensor's memory",
   async (t) => {
@@ -218,6 +234,10 @@ t.test("a bad CONNECT target gets 400", async (t) => {
     "[::1:443",
     "user@host:443",
     ".:443",
+    "a..:443",
+    "[:.]:443",
+    "[abc]:443",
+    "[192.0.2.1]:443",
   ])
     t.match(
       await said(sensor, `CONNECT ${target} HTTP/1.1\r\nHost: x\r\n\r\n`),

@@ -1,11 +1,8 @@
-/** What the data path remembers of names and origins, and for how long. */
+/** What the data path remembers of names, and for how long. */
 import t from "tap"
 import { findAddresses } from "../../src/intercept/find-addresses.ts"
-import { OriginMemory, type OriginQuestion } from "../../src/intercept/origin-memory.ts"
 import { defaultResolverLimits, lookupWith, Resolver } from "../../src/intercept/resolver.ts"
 import { makeGuard } from "../../src/policy/guard.ts"
-
-const second = 1_000
 
 /** A resolver over a table, with a clock of its own and a count of what was asked. */
 function resolver(answers: Record<string, string[]>, limits = defaultResolverLimits) {
@@ -97,48 +94,4 @@ t.test("only what the guard allows is given to dial, eight addresses at most", a
   t.same(await find("none"), { addresses: [], guarded: null, failure: null })
   t.same(await find("unknown"), { addresses: [], guarded: null, failure: "ENOTFOUND" })
   t.match(await find("192.0.2.1", 0), { addresses: [], guarded: /not a port/ })
-})
-
-const question: OriginQuestion = {
-  address: "192.0.2.1",
-  port: 443,
-  verifyName: "a.example",
-  alpn: ["h2", "http/1.1"],
-  hybrid: true,
-}
-const facts = {
-  names: { dnsNames: [], ipAddresses: [] },
-  upstream: {} as never,
-  address: "192.0.2.1",
-}
-
-t.test(
-  "facts of an origin hold for the very question that was asked, for five minutes",
-  async (t) => {
-    const memory = new OriginMemory()
-    memory.put(question, facts, 0)
-    t.equal(memory.get(question, 300 * second - 1), facts)
-    t.equal(memory.get(question, 300 * second), null)
-    const others: [string, Partial<OriginQuestion>][] = [
-      ["another address", { address: "192.0.2.2" }],
-      ["another port", { port: 8443 }],
-      ["another name", { verifyName: "b.example" }],
-      ["another offer", { alpn: ["http/1.1"] }],
-      ["another order", { alpn: ["http/1.1", "h2"] }],
-      ["names that run together alike", { alpn: ["h2http/1.1"] }],
-      ["no hybrid group", { hybrid: false }],
-    ]
-    for (const [name, other] of others)
-      t.equal(memory.get({ ...question, ...other }, 0), null, name)
-    memory.forget(question)
-    t.equal(memory.get(question, 0), null)
-  },
-)
-
-t.test("of more origins than are kept the oldest is forgotten", async (t) => {
-  const memory = new OriginMemory()
-  for (let port = 0; port <= 20_000; port++) memory.put({ ...question, port }, facts, 0)
-  t.equal(memory.get({ ...question, port: 0 }, 1), null)
-  t.equal(memory.get({ ...question, port: 1 }, 1), facts)
-  t.equal(memory.get({ ...question, port: 20_000 }, 1), facts)
 })

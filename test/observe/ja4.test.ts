@@ -1,5 +1,7 @@
 import { PassThrough } from "node:stream"
 import type { ConnectionOptions } from "node:tls"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { calculateJa4, readTlsClientHello } from "read-tls-client-hello"
 import t from "tap"
 import { ja4 } from "../../src/observe/ja4.ts"
@@ -194,3 +196,28 @@ t.test("where the oracle differs the specification is followed", async (t) => {
     t.equal((await oracle(bytes)).slice(0, theirs.length), theirs, `the oracle: ${title}`)
   }
 })
+
+t.test(
+  "hellos with more suites than any client has are fingerprinted and not remembered",
+  async (t) => {
+    setFlagsFromString("--expose-gc")
+    const heap = () => {
+      runInNewContext("gc")()
+      return process.memoryUsage().heapUsed
+    }
+    const hostile = (nth: number) =>
+      parsed(
+        helloBytes({
+          cipherSuites: [nth, ...new Array<number>(8_000).fill(0xc02b)],
+          extensions: [],
+        }),
+      )
+    ja4(hostile(0))
+    const before = heap()
+    const prints = new Set(Array.from({ length: 300 }, (_, nth) => ja4(hostile(nth + 1))))
+    t.equal(prints.size, 300)
+    // Each has a list of 40 KB.
+    const kept = heap() - before
+    t.ok(kept < 2_000_000, `${kept} bytes are kept`)
+  },
+)

@@ -244,6 +244,31 @@ const made: [string, Chunk[], Expected][] = [
     { ...used, clientAppBytes: 300 },
   ],
   [
+    "a client whose first record is no handshake speaks no TLS, whatever follows in the same chunk",
+    [server(serverHelloRecord(0x0304, 0x1302), ...flight), client(ccs, data(69), data(317))],
+    { verdict: "failed", reason: "not-tls", strong: false },
+  ],
+  [
+    "TLS 1.2: an alert in clear behind the answer does not undo the use before it",
+    [
+      hello,
+      server(serverHelloRecord(0x0303, 0xc02b)),
+      client(ccs, recordOf(22, 40), data(324)),
+      server(data(324), recordOf(21, 2)),
+    ],
+    { ...used, tlsVersion: 0x0303 },
+  ],
+  [
+    "what the origin ended with an alert was not strongly used, whatever was sent behind it",
+    [
+      hello,
+      server(serverHelloRecord(0x0304, 0x1302), recordOf(21, 2), ...flight),
+      client(ccs, data(69), data(317)),
+      server(data(282), data(282), data(917)),
+    ],
+    { verdict: "failed", reason: "server-alert", strong: false },
+  ],
+  [
     "a draft or a later version is judged as TLS 1.3",
     [hello, server(serverHelloRecord(0x0305, 0x1301), ...flight), client(data(53), data(19))],
     { ...unused, tlsVersion: 0x0305 },

@@ -289,3 +289,17 @@ table("what came before TLS decides first", [
   ["no TLS", { phases: noPhases, hello_fault: "not-tls" }, "not-tls"],
   ["SSLv2", { phases: noPhases, hello_fault: "sslv2" }, "not-tls"],
 ])
+
+table("who refuses a leaf that failed our own check is right to: it counts for nothing", [
+  [
+    "alert 48 to an expired leaf",
+    { leaf_check: "expired", phases: shown, alert: 48, alert_from: "client" },
+    "validity",
+  ],
+  ["closed before Finished", { leaf_check: "expired", phases: shown }, "validity"],
+  ["reset before Finished", { leaf_check: "bad-signature", phases: shown, end: "rst" }, "validity"],
+  ["closed after Finished", { leaf_check: "name-not-covered" }, "validity"],
+  ["it was accepted all the same", { ...said, leaf_check: "expired", client_turns: 2 }, "accepted"],
+  ["left before it came", { leaf_check: "expired", phases: written }, "abandoned"],
+  ["the same leaf in order", { leaf_check: "ok" }, "refused-after-handshake", "strong"],
+])

@@ -11,6 +11,7 @@ const spoken = (given: Partial<Spoken>): Spoken => ({
   connect_host: push,
   destination_ip: null,
   resolved,
+  unresolved: null,
   ...given,
 })
 const splice = (by_name: boolean) => ({

@@ -51,6 +51,10 @@ t.test("each condition holds for what it names and nothing else", async (t) => {
     ["stack not known", { stack: ["t13-okhttp"] }, { stack: null }, false],
     ["stack of an unreadable hello", { stack: ["t13-okhttp"] }, { hello_readable: false }, false],
     ["listener", { listener: ["transparent"] }, {}, false],
+    ["name agrees", { "name-agrees": ["yes"] }, { name_agrees: true }, true],
+    ["name does not agree", { "name-agrees": ["yes", "unknown"] }, { name_agrees: false }, false],
+    ["not known whether it agrees", { "name-agrees": ["yes", "no"] }, {}, false],
+    ["what is not known is asked for", { "name-agrees": ["unknown"] }, {}, true],
     ["all must hold", { port: [443], stack: ["other"] }, {}, false],
   ]
   for (const [name, when, given, expected] of rows) t.equal(holds(when, given), expected, name)

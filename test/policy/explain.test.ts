@@ -17,6 +17,19 @@ t.test("each rule up to the one that decides is told with its reason", async (t)
   ])
 })
 
+t.test("a rule about names says what is known of them", async (t) => {
+  const list = rules([
+    { name: "strangers", when: { "name-agrees": ["no", "unknown"] }, do: "block" },
+    { name: "sure", when: { "name-agrees": ["yes"] }, do: "inspect" },
+  ])
+  const policy = preparePolicy({ rules: list, control }, [])
+  t.same(explainDecision(facts({ name_agrees: true }), policy, noon), [
+    "rule strangers: no: name agrees with destination: no, unknown; here: yes",
+    "rule sure: matches: name agrees with destination: yes",
+    "decision: inspect by sure",
+  ])
+})
+
 t.test("register entries that come near are told, others are not", async (t) => {
   const entries = [
     trial(),

@@ -28,6 +28,7 @@ export function facts(given: Partial<ConnectionFacts> = {}): ConnectionFacts {
     alpn_offered: ["h2", "http/1.1"],
     stack: "t13-okhttp",
     hello_readable: true,
+    name_agrees: null,
     ...given,
   }
 }

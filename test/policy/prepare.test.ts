@@ -79,6 +79,13 @@ t.test("a trial does what its state and the control settings say", async (t) => 
   t.equal(entryDoes(entry({ kind: "trial" }), control), "inspect", "a trial without a state")
 })
 
+t.test("the shell is told when it is asked for whether names agree", async (t) => {
+  const about = (when: object) =>
+    preparePolicy({ rules: rules([{ name: "a", when, do: "block" }]), control }, [])
+  t.equal(about({ port: [443] }).asks_name_agreement, false)
+  t.equal(about({ "name-agrees": ["no"] }).asks_name_agreement, true)
+})
+
 t.test("the shell is told when the destination's address is asked for", async (t) => {
   const about = (list: unknown[], entries: ReturnType<typeof entry>[]) =>
     preparePolicy({ rules: rules(list), control }, entries).asks_destination

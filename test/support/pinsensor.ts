@@ -37,10 +37,11 @@ export interface RunningSensor {
 }
 
 /** `config`: keys of the configuration file; listen and CA are set here. `data`: where evidence is
- * stored, if not in the sensor's own folder. */
+ * stored, if not in the sensor's own folder. `under`: what goes before the command that starts it. */
 export async function startPinsensor(
   config: Record<string, unknown> = {},
   data?: string,
+  under: readonly string[] = [],
 ): Promise<RunningSensor> {
   const folder = await mkdtemp(join(tmpdir(), "pinsensor-test-"))
   const file = join(folder, "pinsensor.yaml")
@@ -57,7 +58,7 @@ export async function startPinsensor(
   await write("127.0.0.1:0")
   const log: RunningSensor["log"] = []
   let said = { errors: "" }
-  let child = spawnSensor(file)
+  let child = spawnSensor(file, under)
   await listening(child, log, said)
   const proxy = String(log.find((line) => line["msg"] === "listening")?.["listen"])
   await write(proxy)
@@ -86,7 +87,7 @@ export async function startPinsensor(
     },
     stop: () => end(child, "SIGTERM"),
     restart: () => {
-      child = spawnSensor(file)
+      child = spawnSensor(file, under)
       said = { errors: "" }
       return listening(child, log, said)
     },
@@ -101,8 +102,9 @@ export async function startPinsensor(
 }
 
 /** Its own process group, so that all of it can be killed at once. */
-function spawnSensor(file: string) {
-  return spawn(process.execPath, [main, "run", "--config", file], {
+function spawnSensor(file: string, under: readonly string[]) {
+  const [program = "", ...args] = [...under, process.execPath, main, "run", "--config", file]
+  return spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   })

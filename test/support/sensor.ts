@@ -8,11 +8,14 @@ import { type AddressInfo, connect, type Server, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from "node:tls"
+import type { z } from "zod"
 import { createLeafKeys, type LeafKeys } from "../../src/ca/leaf-keys.ts"
 import { LeafStore } from "../../src/ca/leaf-store.ts"
 import { mintLeaf } from "../../src/ca/mint.ts"
 import { Limits } from "../../src/intercept/limits.ts"
+import { ListenerSettings } from "../../src/intercept/listeners.ts"
 import { OriginMemory } from "../../src/intercept/origin-memory.ts"
+import { OriginSettings } from "../../src/intercept/origin-settings.ts"
 import { originTrust } from "../../src/intercept/origin-trust.ts"
 import { defaultResolverLimits, type Lookup, Resolver } from "../../src/intercept/resolver.ts"
 import { type Sensor, startSensor } from "../../src/intercept/sensor.ts"
@@ -57,6 +60,7 @@ export function originCertificate(
 
 export interface TestSensor {
   sensor: Sensor
+  /** Of the first listener. */
   port: number
   deps: SensorDeps
   attempts: Attempt[]
@@ -74,6 +78,7 @@ export interface Given {
   entries?: RegisterEntry[]
   limits?: Record<string, unknown>
   notTls?: "splice" | "block"
+  origin?: z.input<typeof OriginSettings>
   lookup?: Lookup
   /** Networks that the guard opens; loopback unless the test says otherwise. */
   open?: string[]
@@ -81,6 +86,8 @@ export interface Given {
   /** The device that every client is bound to. */
   device?: string
   deps?: Partial<SensorDeps>
+  /** One explicit listener on port 0 of 127.0.0.1 unless the test says otherwise. */
+  listeners?: z.input<typeof ListenerSettings>[]
 }
 
 interface Closing {
@@ -91,6 +98,8 @@ export const testNames: Lookup = async (name) => {
   if (name.endsWith(".test")) return ["127.0.0.1"]
   throw Object.assign(new Error("no such name"), { code: "ENOTFOUND" })
 }
+
+const explicitListener = { name: "explicit", kind: "explicit", listen: "127.0.0.1:0" } as const
 
 export async function testSensor(t: Closing, given: Given = {}): Promise<TestSensor> {
   const attempts = new Queue<Attempt>()
@@ -113,15 +122,19 @@ export async function testSensor(t: Closing, given: Given = {}): Promise<TestSen
     leaves: new LeafStore({ ca: inspectionCa, keys }),
     origins: new OriginMemory(),
     trust: originTrust(originCa.certPem),
+    origin: OriginSettings.parse(given.origin ?? {}),
     resolver: new Resolver(Date.now, defaultResolverLimits, given.lookup ?? testNames),
+    upstreamProxy: null,
     guard: makeGuard({
       ownAddresses: [],
       allowDestinations: (given.open ?? ["127.0.0.0/8"]).map(parseNetwork),
     }),
     clientAllowed: clientAllowed(given.clients?.map(parseNetwork)),
+    logins: null,
     limits: Limits.parse(given.limits ?? {}),
     notTls: given.notTls ?? "splice",
     policy: () => policy,
+    instead: () => null,
     deviceOf: () => ({ device_id: given.device ?? null, device_groups: [] }),
     trials,
     clock: Date.now,
@@ -132,11 +145,14 @@ export async function testSensor(t: Closing, given: Given = {}): Promise<TestSen
     log: (level, event, fields) => logs.push({ level, event, fields }),
     ...given.deps,
   }
-  const sensor = await startSensor({ host: "127.0.0.1", port: 0 }, deps)
+  const listeners = (given.listeners ?? [explicitListener]).map((one) =>
+    ListenerSettings.parse(one),
+  )
+  const sensor = await startSensor(listeners, deps)
   t.teardown(() => sensor.close(0))
   return {
     sensor,
-    port: sensor.address.port,
+    port: sensor.addresses[listeners[0]?.name ?? ""]?.port ?? 0,
     deps,
     attempts: attempts.all,
     flows: flows.all,
@@ -192,8 +208,15 @@ export async function tunnel(
   { port }: { port: number },
   target: string,
   headers = "",
+  from = "127.0.0.1",
 ): Promise<Socket> {
-  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true, noDelay: true })
+  const socket = connect({
+    port,
+    host: "127.0.0.1",
+    localAddress: from,
+    allowHalfOpen: true,
+    noDelay: true,
+  })
   socket.on("error", () => {})
   socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${headers}\r\n`)
   const head = await untilHeadEnd(socket)

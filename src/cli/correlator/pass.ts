@@ -8,6 +8,7 @@ import { FleetMemory } from "../../analytics/fleet-memory.ts"
 import type { Config } from "../../config.ts"
 import { Follower, type News } from "../../evidence/follower.ts"
 import type { Store } from "../../evidence/store.ts"
+import { LoginBindings } from "../../identity/login-bindings.ts"
 import { joinSettings } from "../../identity/settings.ts"
 import type { Log } from "../../intercept/sensor-deps.ts"
 import { correlate } from "../../pipeline.ts"
@@ -39,6 +40,8 @@ export class Correlator {
   readonly #faults: FaultWatch
   readonly #inventory: InventoryMemory
   readonly #unusable: Unusable
+  /** Null where logins bind nothing. */
+  readonly #logins: LoginBindings | null
   readonly #view: WorldView
   readonly #writer: Writer
   /** Null when all of it is learned. */
@@ -57,6 +60,12 @@ export class Correlator {
     this.#follower = new Follower(store)
     this.#faults = new FaultWatch(memory.openOf("sensor-fault"))
     this.#unusable = new Unusable(log)
+    this.#logins = config["proxy-users"]?.bind
+      ? new LoginBindings({
+          tenant: config.tenant,
+          windowMs: config.identity["proxy-user-window"],
+        })
+      : null
     const unusable = (id: string, error: unknown) => this.#unusable.record(id, error)
     this.#inventory = new InventoryMemory({ store, config, clock, unusable })
     this.#view = new WorldView({
@@ -121,6 +130,7 @@ export class Correlator {
     if (this.#news) return this.#news
     const news = this.#follower.next()
     try {
+      this.#bindLogins(news)
       this.#learn(news, false)
     } catch (error) {
       this.#follower.rollBack()
@@ -128,6 +138,16 @@ export class Correlator {
     }
     this.#news = news
     return news
+  }
+
+  /** Before anything is learned from them: who logged in tells whose the connections are. */
+  #bindLogins(news: News): void {
+    const { attempts, flows } = news
+    const { devices } = this.#inventory.current
+    const bindings = this.#logins?.of([...attempts, ...flows], devices) ?? []
+    if (bindings.length === 0) return
+    this.#parts.store.append("bindings", bindings)
+    this.#refreshInventory()
   }
 
   #refreshInventory(): void {

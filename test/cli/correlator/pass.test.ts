@@ -1,6 +1,6 @@
 import t from "tap"
 import { Correlator } from "../../../src/cli/correlator/pass.ts"
-import { loadConfig } from "../../../src/config.ts"
+import { type ConfigInput, loadConfig } from "../../../src/config.ts"
 import { openStore } from "../../../src/evidence/open.ts"
 import type { Store } from "../../../src/evidence/store.ts"
 import type { Attempt } from "../../../src/record/attempt.ts"
@@ -18,11 +18,11 @@ interface Event {
 }
 
 /** A store, correlators over it as a restart makes them, and what they logged. */
-function world(t: { teardown(fn: () => void): void }) {
+function world(t: { teardown(fn: () => void): void }, more: Partial<ConfigInput> = {}) {
   const dir = newDir(t)
   const store = openStore(dir)
   t.teardown(() => store.close())
-  const config = loadConfig(null, { ...whose, data: dir })
+  const config = loadConfig(null, { ...whose, data: dir, ...more })
   const events: Event[] = []
   let time = now
   const correlator = (own: Store = store) =>
@@ -89,6 +89,35 @@ t.test("a correlator killed between two commits loses no device", (t) => {
     alertsOf(store).sort(),
     names.map((name) => ["opened", `com.example.${name}`]).sort(),
   )
+  t.end()
+})
+
+t.test("a proxy user with one device is as good as a binding, if logins bind", (t) => {
+  for (const bind of [true, false]) {
+    const { store, correlator, pinned, events } = world(t, {
+      "proxy-users": { file: "users", bind },
+    })
+    const { bindings, ...rest } = pinned("bank", 1)
+    const logged = <Fact extends object>(fact: Fact) => ({ ...fact, proxy_user: "ann" })
+    give(store, {
+      ...rest,
+      devices: rest.devices.map((one) => ({ ...one, user: "Ann" })),
+      attempts: rest.attempts.map(logged),
+      flows: rest.flows.map(logged),
+    })
+    settled(correlator())
+    t.strictSame(alertsOf(store), bind ? [["opened", "com.example.bank"]] : [])
+    const stored = [...store.all("bindings")]
+    t.equal(stored.length > 0, bind)
+    t.ok(
+      stored.every(({ source, device_id }) => `${source} ${device_id}` === "proxy-user phone-bank"),
+    )
+    // As if the cursors had never been saved: the same records again are no new ones.
+    for (const kind of ["attempts", "flows"]) store.saveCursor(`correlator/${kind}`, 0)
+    settled(correlator())
+    t.equal([...store.all("bindings")].length, stored.length)
+    t.strictSame(named(events, "correlator-failing"), [])
+  }
   t.end()
 })
 

@@ -1,0 +1,40 @@
+/** Where a connection may be passed on unread: to what its names agree on, and the guard allows. */
+import { agree } from "../policy/agree.ts"
+import type { Decision } from "../policy/decide.ts"
+import type { ClientConnection } from "./client-connection.ts"
+import { type Destination, destination } from "./destination.ts"
+import { findAddresses } from "./find-addresses.ts"
+import type { SensorDeps } from "./sensor-deps.ts"
+
+/**
+ * `none`: what was agreed on is not allowed, or has no address; `disagrees`: what was decided by a name
+ * does not go to that name.
+ */
+export async function agreedDestination(
+  { arrival, hello }: ClientConnection,
+  decision: Decision,
+  deps: SensorDeps,
+): Promise<Destination | "none" | "disagrees"> {
+  const { connectHost, destinationIp, destinationPort } = arrival
+  const name = hello?.sni ?? connectHost
+  const resolved =
+    decision.needs_resolution && name !== null && name !== connectHost
+      ? await findAddresses(name, destinationPort, deps)
+      : arrival.found
+  const agreement = agree(decision, {
+    sni: hello?.sni ?? null,
+    connect_host: connectHost,
+    destination_ip: destinationIp,
+    resolved: resolved.addresses,
+    unresolved: resolved.name,
+  })
+  if (!agreement.ok) return "disagrees"
+  const { dial } = agreement
+  const unresolved = dial.length === 0 ? resolved.name : null
+  const addresses = dial.filter((address) => deps.guard(address, destinationPort).allowed)
+  if (addresses.length === 0 && unresolved === null) return "none"
+  // Only a name that was agreed on may take a connection past the upstream proxy.
+  const host = decision.by_name ? (name ?? "") : (connectHost ?? destinationIp ?? "")
+  const { upstreamProxy } = deps
+  return destination({ addresses, name: unresolved }, host, destinationPort, upstreamProxy)
+}

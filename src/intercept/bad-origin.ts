@@ -1,0 +1,108 @@
+/**
+ * What becomes of a first contact whose origin is no good: it ends, or it is passed on unread and the
+ * client judges the origin itself. Its ClientHello has not been answered, so either can still be done.
+ *
+ * Fails closed unless the operator chose `splice` for this very fault: of what went wrong only a
+ * verification that failed and a demand for a client certificate can be passed on, never a handshake
+ * that failed, a reset or an origin that is not there.
+ */
+import { isIP } from "node:net"
+import type { Decision } from "../policy/decide.ts"
+import type { OriginChoices } from "../policy/origin-choice.ts"
+import type { Upstream } from "../record/attempt.ts"
+import type { SpliceCause } from "../record/common.ts"
+import { agreedDestination } from "./agreed-destination.ts"
+import type { ClientConnection } from "./client-connection.ts"
+import type { Destination } from "./destination.ts"
+import { notContacted, type OriginTarget } from "./dial-origin.ts"
+import type { OriginFault } from "./origin-memory.ts"
+import type { OriginSettings } from "./origin-settings.ts"
+import type { SensorDeps } from "./sensor-deps.ts"
+import { splice } from "./splice.ts"
+import { errorCode } from "./tls-error.ts"
+import { turnAway } from "./turn-away.ts"
+
+/** Alerts that answer a client whose origin is no good (RFC 8446 section 6.2). */
+const handshakeFailure = 40
+const internalError = 80
+
+/** Why a connection with this fault is passed on unread; null: it is not. */
+export function passedOnFor(
+  { status, reason }: OriginFault,
+  verifyName: string,
+  all: OriginSettings,
+  ofRule: OriginChoices | undefined,
+): SpliceCause | null {
+  const choice = (key: keyof OriginSettings) => ofRule?.[key] ?? all[key]
+  if (status === "wants-client-certificate")
+    return choice("on-client-certificate") === "splice" ? "client-certificate" : null
+  if (status !== "untrusted") return null
+  const nameless = isIP(verifyName) !== 0 && reason === "wrong-name"
+  const key = nameless ? "on-no-name" : "on-untrusted"
+  return choice(key) === "splice" ? "untrusted-origin" : null
+}
+
+/** `target`: where the origin was found to be no good. */
+export function meetBadOrigin(
+  connection: ClientConnection,
+  target: OriginTarget,
+  fault: OriginFault & Partial<Upstream>,
+  deps: SensorDeps,
+): void {
+  const upstream = { ...notContacted, ...fault }
+  const { decision } = connection
+  const cause = passedOnFor(fault, target.verifyName, deps.origin, decision.origin)
+  if (cause === null) return refuse(connection, upstream, deps)
+  const instead: Decision = {
+    do: "splice",
+    rule: decision.rule,
+    splice_cause: cause,
+    register_entry: null,
+    by_name: decision.by_name ?? false,
+    needs_resolution: decision.needs_resolution ?? false,
+    splice_until: null,
+  }
+  passOnUnread(connection, instead, target, upstream, deps).catch((error) => {
+    deps.log("error", "connection-failed", { reason: errorCode(error) })
+    refuse(connection, upstream, deps)
+  })
+}
+
+/** An alert, and no certificate. */
+function refuse(connection: ClientConnection, upstream: Upstream, deps: SensorDeps): void {
+  connection.upstream = upstream
+  const reached = upstream.status !== "unreachable"
+  turnAway(connection, deps, reached ? handshakeFailure : internalError)
+}
+
+/** To the very address that was found to be no good. Fails closed: where a rule opened it by a name,
+ * SNI, CONNECT host and address must agree on it. */
+async function passOnUnread(
+  connection: ClientConnection,
+  instead: Decision,
+  target: Destination,
+  upstream: Upstream,
+  deps: SensorDeps,
+): Promise<void> {
+  const agreed = instead.by_name ? await agreedDestination(connection, instead, deps) : target
+  const to = typeof agreed === "object" ? within(target, agreed, deps) : null
+  if (to === null) {
+    if (instead.by_name) connection.nameAgrees = false
+    return refuse(connection, upstream, deps)
+  }
+  connection.nameAgrees = instead.by_name ? true : connection.nameAgrees
+  connection.decision = instead
+  connection.spliceCause = instead.splice_cause
+  const { status, reason } = upstream
+  deps.log("debug", "origin-passed-on", { sni: connection.hello?.sni ?? null, status, reason })
+  splice(connection, instead, to, deps)
+}
+
+/** What of a destination is also in another, and allowed; null: nothing. */
+function within(one: Destination, other: Destination, { guard }: SensorDeps): Destination | null {
+  const addresses = one.addresses.filter(
+    (address) => other.addresses.includes(address) && guard(address, one.port).allowed,
+  )
+  const sameName = one.addresses.length + other.addresses.length === 0 && one.host === other.host
+  return addresses.length > 0 || sameName ? { ...one, addresses } : null
+}
