@@ -91,13 +91,13 @@ async function run(sensor: RunningSensor, origin: { cert: string; key: string })
 
   // The worker's first connections load code and make the leaf: they are not what is measured.
   for (const host of [inspected, spliced]) await tell({ do: "download", host, bytes: GiB / 16 })
+  rows.push(...(await idle(worker, tell)))
   for (const host of [inspected, spliced])
     for (const way of ["download", "upload"] as const)
       rows.push(await transfer(worker, host, way, tell))
   for (const host of [inspected, spliced])
     for (const way of ["read-slowly", "be-read-slowly"] as const)
       rows.push(await slow(worker, host, way, tell))
-  rows.push(...(await idle(worker, tell)))
   rows.push(await recorded(sensor, worker))
 }
 
@@ -128,7 +128,7 @@ async function slow(
   const before = useOf(worker)
   const order = { do: way, host, count: size.slow, seconds: size.slowSeconds } as const
   const { result, most } = await mostDuring(worker, tell(order))
-  await descriptorsDownTo(worker, before.descriptors)
+  const descriptors = await descriptorsDownTo(worker, before.descriptors)
   const who = way === "read-slowly" ? "clients" : "origins"
   const row = rowOf(`slow ${who}, ${wayOf(host)}`, result, before.mib, most.mib, worker)
   const each = ((most.mib - before.mib) * 1024) / size.slow
@@ -136,6 +136,7 @@ async function slow(
   row.result = `${result.count} alive, ${least.toFixed(0)}-${fastest.toFixed(0)} KiB passed, ${each.toFixed(0)} KiB each`
   if (result.count !== size.slow) row.broken.push(`${size.slow} were opened`)
   atMost(row, "KiB a connection", each, bounds.slowKib)
+  atMost(row, "descriptors", descriptors, before.descriptors)
   return row
 }
 
@@ -228,8 +229,12 @@ async function started(script: string, args: string[]) {
 
 function told(child: ChildProcess, order: Order): Promise<Done> {
   return new Promise((resolve, reject) => {
-    child.once("message", (done) => resolve(done as Done))
-    child.once("exit", (code) => reject(new Error(`the clients ended with ${code}`)))
+    const gone = (code: number | null) => reject(new Error(`the clients ended with ${code}`))
+    child.once("exit", gone)
+    child.once("message", (done) => {
+      child.off("exit", gone)
+      resolve(done as Done)
+    })
     child.send(order)
   })
 }

@@ -10,6 +10,7 @@ import { z } from "zod"
 import { AlertSettings, SyslogSettings } from "./alert/settings.ts"
 import { AnalyticsSettings } from "./analytics/settings.ts"
 import { IdentitySettings } from "./identity/settings.ts"
+import { DnsSettings } from "./intercept/dns-settings.ts"
 import { onExpired } from "./intercept/hindrance.ts"
 import { Limits } from "./intercept/limits.ts"
 import {
@@ -64,6 +65,8 @@ const Settings = z.strictObject({
   "allow-destination": z.array(Network).default([]),
   /** A proxy that all connections to origins go through; null: they are dialled directly. */
   "upstream-proxy": UpstreamProxySettings.nullable().default(null),
+  /** Who is asked for the names of origins. */
+  dns: DnsSettings.prefault({}),
   /** Names that the sensor resolves by itself before it asks the system, as in /etc/hosts. */
   hosts: z.record(z.string().min(1), z.array(z.string().min(1)).min(1)).default({}),
   /** What is done with bytes in a tunnel that are no TLS. */

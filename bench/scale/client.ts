@@ -62,9 +62,13 @@ async function upload(host: string, bytes: number): Promise<number> {
     answer += part
   })
   client.write("UP\n")
+  let go = () => {}
+  client.on("drain", () => go()).once("close", () => go())
   for (let left = bytes; left > 0 && !client.destroyed; left -= chunk.length)
     if (!client.write(left >= chunk.length ? chunk : chunk.subarray(0, left)))
-      await new Promise((resolve) => client.once("drain", resolve).once("close", resolve))
+      await new Promise<void>((resolve) => {
+        go = resolve
+      })
   client.end()
   await new Promise((resolve) => client.once("close", resolve))
   return Number(answer)
@@ -125,7 +129,7 @@ async function close(): Promise<number> {
 async function slowly(order: Extract<Order, { seconds: number }>): Promise<Omit<Done, "ms">> {
   const clients = await Promise.all(Array.from({ length: order.count }, () => dial(order.host)))
   const counts = clients.map((client) =>
-    order.do === "read-slowly" ? slowReader(client) : slowlyRead(client),
+    order.do === "read-slowly" ? slowReader(client) : slowlyRead(client, order.seconds + 1),
   )
   await new Promise((resolve) => setTimeout(resolve, order.seconds * 1_000))
   const bytes = counts.map((count) => count())
@@ -139,9 +143,9 @@ function slowReader(client: TLSSocket): () => number {
   return readSlowly(client, 10 * 1024)
 }
 
-function slowlyRead(client: TLSSocket): () => number {
+function slowlyRead(client: TLSSocket, seconds: number): () => number {
   let given = 0
-  client.write("SINK\n")
+  client.write(`SINK ${seconds}\n`)
   const more = () => {
     while (!client.destroyed) {
       given += chunk.length

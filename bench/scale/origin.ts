@@ -1,7 +1,7 @@
 /**
  * The origins of bench/scale.ts, one process for all: a TLS server whose client says in one line what
  * it wants. `DOWN n` sends n bytes and ends; `UP` counts until the client ends, then tells; `PING` is
- * answered each time; `SINK` reads ten KiB a second.
+ * answered each time; `SINK n` reads ten KiB a second for n seconds and breaks off.
  */
 import { readFileSync } from "node:fs"
 import type { AddressInfo } from "node:net"
@@ -20,8 +20,10 @@ const server = createServer(options, (socket: TLSSocket) => {
     const rest = first.length - line.length - 1
     if (verb === "DOWN") send(socket, Number(count))
     else if (verb === "UP") receive(socket, rest)
-    else if (verb === "SINK") readSlowly(socket, 10 * 1024)
-    else {
+    else if (verb === "SINK") {
+      readSlowly(socket, 10 * 1024)
+      setTimeout(() => socket.destroy(), Number(count) * 1_000)
+    } else {
       socket.write("PONG\n")
       socket.on("data", () => socket.write("PONG\n"))
       socket.on("end", () => socket.end())

@@ -12,7 +12,6 @@ import { OriginMemory } from "../intercept/origin-memory.ts"
 import { originTrust } from "../intercept/origin-trust.ts"
 import { Overload } from "../intercept/overload.ts"
 import { ProxyLogins, readProxyUsers } from "../intercept/proxy-logins.ts"
-import { defaultResolverLimits, lookupWith, Resolver } from "../intercept/resolver.ts"
 import { sense } from "../pipeline.ts"
 import { parseNetwork } from "../policy/addresses.ts"
 import { clientAllowed, makeGuard } from "../policy/guard.ts"
@@ -22,6 +21,7 @@ import { configuredFile } from "./configured-file.ts"
 import { connectionsWithin, DescriptorWatch, descriptorLimit } from "./descriptors.ts"
 import { loadCa } from "./inspection-ca.ts"
 import { logTo } from "./log.ts"
+import { openResolver } from "./open-resolver.ts"
 import { PolicyWatch } from "./policy-watch.ts"
 import { childProcess } from "./process-messages.ts"
 import { randomPool } from "./random-pool.ts"
@@ -60,7 +60,7 @@ childProcess("sensor-worker", async (config, listeners, logger) => {
   const random = randomPool()
   const trust = originTrust(originCaPem)
   const clock = () => performance.now()
-  const resolver = new Resolver(clock, defaultResolverLimits, lookupWith(config.hosts))
+  const resolver = openResolver(config, log, clock)
   const upstreamProxy = openUpstreamProxy(config, { resolver, trust, log, clock })
   const sensor = await sense(listeners, {
     sensor: {
@@ -105,6 +105,7 @@ childProcess("sensor-worker", async (config, listeners, logger) => {
       uninspected: hindrance.counts,
       late_ms: overload.lateness,
       evidence: recorder.counters(),
+      names: resolver.counts,
       ...(upstreamProxy ? { upstream_proxy: upstreamProxy.counts } : {}),
     })
   let lost = 0

@@ -1,4 +1,5 @@
 /** Where a connection may be passed on unread: to what its names agree on, and the guard allows. */
+import { isIP } from "node:net"
 import { agree } from "../policy/agree.ts"
 import type { Decision } from "../policy/decide.ts"
 import type { ClientConnection } from "./client-connection.ts"
@@ -21,15 +22,20 @@ export async function agreedDestination(
     decision.needs_resolution && name !== null && name !== connectHost
       ? await findAddresses(name, destinationPort, deps)
       : arrival.found
+  // A client that asks for an address may have been told it before the name's answer changed.
+  const asksAddress = destinationIp !== null || isIP(connectHost ?? "") !== 0
+  const recent = asksAddress && name !== null ? deps.resolver.recent(name) : []
   const agreement = agree(decision, {
     sni: hello?.sni ?? null,
     connect_host: connectHost,
     destination_ip: destinationIp,
-    resolved: resolved.addresses,
+    resolved: [...resolved.addresses, ...recent],
     unresolved: resolved.name,
   })
   if (!agreement.ok) return "disagrees"
-  const { dial } = agreement
+  const [target, ...others] = agreement.dial
+  const now = others.filter((one) => recent.length === 0 || resolved.addresses.includes(one))
+  const dial = target === undefined ? [] : [target, ...now]
   const unresolved = dial.length === 0 ? resolved.name : null
   const addresses = dial.filter((address) => deps.guard(address, destinationPort).allowed)
   if (addresses.length === 0 && unresolved === null) return "none"

@@ -43,7 +43,7 @@ export function answerClient(
   connection.leaf = { fingerprint: leaf.fingerprint, check: leaf.selfCheck }
   const client = new TLSSocket(raw, {
     isServer: true,
-    secureContext: leaf.secureContext,
+    secureContext: leaf.secureContext(),
     ...(alpn === null ? {} : { ALPNProtocols: alpnList([alpn]) }),
   })
   let over = false

@@ -6,6 +6,7 @@
  * the parser would refuse.
  */
 import type { Socket } from "node:net"
+import { ignoreError } from "./tls-error.ts"
 
 /** The part of Node's IncomingMessage that a tunnel is made from. */
 export interface ConnectHead {
@@ -80,7 +81,6 @@ export function firstRequest(
       then.other()
     })
   }
-  // Errors are told to whoever reads at the time; that nobody does must not mean a crash.
-  socket.on("error", () => {})
+  socket.on("error", ignoreError)
   socket.on("data", onData).once("end", onEnd).setTimeout(waitMs, onTimeout)
 }

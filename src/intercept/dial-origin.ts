@@ -20,7 +20,7 @@ import { type OriginEnd, watchEnd } from "./origin-end.ts"
 import { handshakeReason } from "./origin-reason.ts"
 import type { OriginOffer, OriginTrust } from "./origin-trust.ts"
 import { whyUntrusted, wrongName } from "./origin-verdict.ts"
-import { errorCode, tlsFault } from "./tls-error.ts"
+import { errorCode, ignoreError, tlsFault } from "./tls-error.ts"
 
 export interface OriginTarget extends OriginOffer, Destination {
   /** Server name to ask for and to verify; an address is verified as such, and not sent. */
@@ -188,7 +188,7 @@ function verifyOver(
     })
   })
   // Whoever gets the leg may be late with listeners of its own; an error without any would be thrown.
-  socket.on("error", () => {})
+  socket.on("error", ignoreError)
   socket.on("error", onError).on("close", onClose)
   return {
     cancel: () => {

@@ -14,6 +14,7 @@ import { RareLog } from "./rare-log.ts"
 import { type HeaderEnd, readRelayHeader } from "./relay-header.ts"
 import type { SensorDeps } from "./sensor-deps.ts"
 import { take } from "./take.ts"
+import { ignoreError } from "./tls-error.ts"
 import {
   addressedArrival,
   directVisitor,
@@ -68,27 +69,27 @@ export function openDoor(deps: SensorDeps): Door {
     const client_ip = visitor?.clientIp ?? peerOf(socket)
     deps.log("warn", "destination-guarded", { client_ip, host, because })
   }
+  const accounted: SensorDeps = {
+    ...deps,
+    onAttempt: (attempt, socket) => {
+      ways.attempt(socket, attempt)
+      deps.onAttempt(attempt, socket)
+    },
+    onFlow: (flow, socket) => {
+      ways.flow(socket, flow)
+      deps.onFlow(flow, socket)
+    },
+  }
   /** From here on the connection ends in exactly one attempt or one flow. */
   function tunnel(arrival: Arrival): void {
     const { raw } = arrival
     ways.tunnel(raw)
-    take(arrival, {
-      ...deps,
-      onAttempt: (attempt) => {
-        ways.attempt(raw, attempt)
-        deps.onAttempt(attempt)
-      },
-      onFlow: (flow) => {
-        ways.flow(raw, flow)
-        deps.onFlow(flow)
-      },
-    })
+    take(arrival, accounted)
   }
 
   function fromRelay(socket: Socket, listener: ListenerSettings): void {
     const relay = directVisitor(socket, listener)
-    // Errors are told to whoever reads at the time; that nobody does must not mean a crash.
-    socket.on("error", () => {})
+    socket.on("error", ignoreError)
     if (!clients.enter(socket)) return drop(socket, "over_limit")
     readRelayHeader(socket, deps.limits["connect-head-time"], (end) => withHeader(relay, end))
   }

@@ -15,6 +15,9 @@ const shared = Buffer.allocUnsafeSlow(64 * 1024)
 /** A TLS read as long as a record can be (RFC 8446 section 5.1) mostly has another one behind it. */
 const fullRecord = 16 * 1024
 
+/** Up to this size Node's own pool of small buffers is cheaper. */
+const small = 2 * 1024
+
 /** Buffers that wait to be used again, at most so many (2 MiB in all); the rest is garbage. */
 const idle: Buffer[] = []
 const mostIdle = 32
@@ -80,10 +83,17 @@ export class Inflow {
       this.onEarly()
       return false
     }
-    this.#take(chunk)
+    if (chunk.length <= small && this.#out === null) this.#passSmall(chunk)
+    else this.#take(chunk)
     if (chunk.length < fullRecord) this.#flush()
     else this.#flushing ??= setImmediate(() => this.#flush())
     return !this.#stopped
+  }
+
+  /** A short answer is not worth a buffer of ours. */
+  #passSmall(chunk: Buffer): void {
+    this.#seen(chunk)
+    if (this.#to?.writable && !this.#to.write(Buffer.from(chunk))) this.#stopped = true
   }
 
   #take(chunk: Buffer): void {

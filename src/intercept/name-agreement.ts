@@ -30,9 +30,9 @@ export function nameAgreement(
   // Nobody asks a resolver for names that only the upstream proxy is to resolve.
   if (upstreamProxy?.resolves(name)) return null
   const known = resolver.known(name)
-  if (known) return has(known, target)
+  if (known) return has(resolver.recent(name), target)
   return resolver.resolve(name).then(
-    (addresses) => has(addresses, target),
+    () => has(resolver.recent(name), target),
     () => null,
   )
 }

@@ -35,6 +35,6 @@ export function passOn(connection: ClientConnection, to: Destination, deps: Sens
     clearTimeout(unanswered)
     client.destroySoon()
     const attempt = connection.record(sensor, "fin", null)
-    if (attempt) deps.onAttempt(attempt)
+    if (attempt) deps.onAttempt(attempt, client)
   })
 }

@@ -239,6 +239,6 @@ export class Relay {
   #write(how: End, by: EndedBy): void {
     if (this.#recordTimer) clearTimeout(this.#recordTimer)
     const attempt = this.#parts.connection.record(this.#deps.sensor, how, by)
-    if (attempt) this.#deps.onAttempt(attempt)
+    if (attempt) this.#deps.onAttempt(attempt, this.#parts.connection.arrival.raw)
   }
 }

@@ -1,4 +1,5 @@
 /** What the data path is given: everything it needs of the rest, by hand, as one object. */
+import type { Socket } from "node:net"
 import type { InspectionCa } from "../ca/inspection-ca.ts"
 import type { LeafStore } from "../ca/leaf-store.ts"
 import type { FastWindow } from "../observe/outcome.ts"
@@ -72,8 +73,9 @@ export interface SensorDeps {
   trials: TrialUse
   /** Wall clock in epoch milliseconds. */
   clock: () => number
-  onAttempt: (attempt: Attempt) => void
-  onFlow: (flow: Flow) => void
+  /** `socket`: the client's. */
+  onAttempt: (attempt: Attempt, socket: Socket) => void
+  onFlow: (flow: Flow, socket: Socket) => void
   onHit: (hit: RegisterHit) => void
   log: Log
 }

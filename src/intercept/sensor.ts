@@ -63,8 +63,9 @@ export async function startSensor(
       await door.clients.drained(deadlineMs)
       door.close()
       door.clients.endAll()
-      await door.clients.drained(lastRecords)
-      await delay(0)
+      const until = performance.now() + lastRecords
+      do await delay(1)
+      while (door.open > 0 && performance.now() < until)
     },
   }
 }

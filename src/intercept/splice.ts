@@ -5,6 +5,7 @@
 import type { Duplex } from "node:stream"
 import { type OpaqueEnd, OpaqueSession } from "../observe/opaque-session.ts"
 import type { Decision } from "../policy/decide.ts"
+import type { Flow } from "../record/flow.ts"
 import type { ClientConnection } from "./client-connection.ts"
 import { type Destination, openStream } from "./destination.ts"
 import { keepAlive } from "./keep-alive.ts"
@@ -168,7 +169,7 @@ class FlowRecord {
     const { sensor } = this.#deps
     const verdict = session.verdict(ended ?? { by: "unknown", how: "unknown" })
     const cause = this.#decision.splice_cause
-    this.#deps.onFlow({
+    const flow: Flow = {
       ...sensor.common,
       id: this.#id,
       observed_at: new Date(acceptedMs).toISOString(),
@@ -194,7 +195,8 @@ class FlowRecord {
       duration_ms: Math.round(performance.now() - this.#began),
       end: ended === null || ended.how === "unknown" ? "none" : ended.how,
       ended_by: ended === null || ended.by === "unknown" ? null : ended.by,
-    })
+    }
+    this.#deps.onFlow(flow, this.#connection.arrival.raw)
   }
 }
 

@@ -12,7 +12,7 @@ import { passOn } from "./pass-on.ts"
 import { type HelloEnd, readHello } from "./read-hello.ts"
 import type { SensorDeps } from "./sensor-deps.ts"
 import { splice } from "./splice.ts"
-import { errorCode } from "./tls-error.ts"
+import { errorCode, ignoreError } from "./tls-error.ts"
 import { finish, turnAway } from "./turn-away.ts"
 
 /** Alerts to a client that has seen nothing of ours (RFC 8446 section 6.2). */
@@ -23,8 +23,7 @@ const internalError = 80
 /** Takes a connection over; from here on it ends in exactly one attempt or one flow. */
 export function take(arrival: Arrival, deps: SensorDeps): void {
   const connection = new ClientConnection(arrival, deps.clock())
-  // Errors are told to whoever reads at the time; that nobody does must not mean a crash.
-  arrival.raw.on("error", () => {})
+  arrival.raw.on("error", ignoreError)
   if (arrival.raw.destroyed) return finish(connection, deps, "fin", "client")
   readHello(arrival.raw, arrival.head, deps.limits["hello-time"], (end, bytes) => {
     connection.startTls(bytes.length)

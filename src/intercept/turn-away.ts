@@ -25,5 +25,5 @@ export function finish(
   by: AttemptFacts["ended_by"],
 ): void {
   const attempt = connection.record(deps.sensor, end, by)
-  if (attempt) deps.onAttempt(attempt)
+  if (attempt) deps.onAttempt(attempt, connection.arrival.raw)
 }

@@ -101,7 +101,7 @@ async function serve(
     raw.on("error", () => {})
     const socket = new Tls(raw, {
       isServer: true,
-      secureContext: leaf.secureContext,
+      secureContext: leaf.secureContext(),
       ...(alpn && { ALPNProtocols: [alpn] }),
     })
     socket.on("error", () => {})

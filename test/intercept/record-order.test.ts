@@ -30,6 +30,7 @@ t.test(
       const trusting = await tlsThrough(sensor, `${name}:${port}`, { rejectUnauthorized: false })
       await handshake(trusting)
       await ask(trusting)
+      trusting.destroy()
       const refusing = await tlsThrough(sensor, `${name}:${port}`, { ca: [] })
       await handshake(refusing)
     }

@@ -1,5 +1,6 @@
 /** All targets that read bytes in memory. */
 import { clientHello, handshakeRecords, oracle } from "./hello-targets.ts"
+import { connectAnswer, connectHead } from "./http-targets.ts"
 import { proxyHeader } from "./proxy-header-target.ts"
 import { opaqueSession } from "./session-target.ts"
 import { h2Request, recordHeaders, recordLengths, serverHello } from "./stream-targets.ts"
@@ -14,6 +15,8 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   recordHeaders,
   serverHello,
   connectTargets,
+  connectAnswer,
+  connectHead,
   hostNames,
   addressTexts,
   h2Request,

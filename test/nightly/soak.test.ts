@@ -1,0 +1,137 @@
+/** The soak's judge can fail: a good run passes, and each thing that must not happen is told. */
+import t from "tap"
+import { type SensorCounts, ways } from "../../src/intercept/ways.ts"
+import { kinds } from "./soak/kinds.ts"
+import { type Sample, trendOf } from "./soak/samples.ts"
+import { type FinalCounts, faultsOf, type SoakFacts } from "./soak/verdict.ts"
+
+/** So many visits of each kind. */
+const each = 10
+
+function good(): SoakFacts {
+  const of = (way: string) => kinds.filter((kind) => kind.way === way)
+  const records = (way: string, key: string) =>
+    of(way).flatMap(({ name, records }) =>
+      Array.from({ length: each }, (_, nth) => ({
+        id: `${name}-${nth}`,
+        connect_host: `${name}.soak.example`,
+        [key]: records[0],
+      })),
+    )
+  const accepted = each * kinds.length
+  const counts: FinalCounts = {
+    ...(Object.fromEntries(
+      ways.map((way) => [way, each * of(way).length]),
+    ) as unknown as SensorCounts),
+    accepted,
+    not_tls: each,
+    pid: 1,
+    open: 0,
+    evidence: { queued: 0, written: accepted, dropped: 0, failed: 0 },
+  }
+  const process = sample(0, 100_000)
+  return {
+    tally: {
+      started: accepted,
+      leftOut: 0,
+      open: 0,
+      kinds: Object.fromEntries(
+        kinds.map(({ name }) => [name, { connected: each, failed: 0, why: null }]),
+      ),
+    },
+    counts: [counts],
+    attempts: records("attempts", "outcome"),
+    flows: records("flows", "verdict"),
+    log: [
+      { level: 30, msg: "listening" },
+      { level: 40, msg: "destination-guarded" },
+    ],
+    stderr: "",
+    samples: Array.from({ length: 60 }, (_, nth) =>
+      sample(nth * 10_000, 100_000 + (nth % 7) * 500),
+    ),
+    before: [process],
+    after: [process],
+    queued: [0, 12],
+    longEnough: true,
+  }
+}
+
+function sample(atMs: number, pss: number): Sample {
+  return { atMs, pid: 1, role: "worker", rss: pss, pss, descriptors: 30, threads: 20, cpuMs: 0 }
+}
+
+t.test("a run in which nothing happened that should not passes", async (t) => {
+  t.same(faultsOf(good()), [])
+})
+
+const planted: [string, (facts: SoakFacts) => SoakFacts, RegExp][] = [
+  [
+    "a socket that nobody counted",
+    (facts) => changed(facts, { accepted: (facts.counts[0]?.accepted ?? 0) - 1 }),
+    /^accepted sockets, and connections/,
+  ],
+  ["a way counted twice", (facts) => changed(facts, { guarded: 99 }), /^the sum of all ways/],
+  ["a socket left open", (facts) => changed(facts, { open: 1 }), /^open at the end: 1/],
+  [
+    "a record that was not stored",
+    (facts) => ({ ...facts, attempts: facts.attempts.slice(1) }),
+    /^attempts exported, and counted/,
+  ],
+  [
+    "a record that was dropped",
+    (facts) => changed(facts, { evidence: { queued: 0, written: 0, dropped: 1, failed: 0 } }),
+    /did not store all/,
+  ],
+  [
+    "a pinned client that was taken for another",
+    (facts) => ({
+      ...facts,
+      attempts: facts.attempts.map((one) =>
+        one["id"] === "pinned-13-0" ? { ...one, outcome: "idle" } : one,
+      ),
+    }),
+    /^pinned-13: only refused-after-handshake was expected: .*idle 1/,
+  ],
+  [
+    "an error in the log",
+    (facts) => ({ ...facts, log: [{ level: 50, msg: "connection-failed" }] }),
+    /^in the log: .*connection-failed/,
+  ],
+  ["words on stderr", (facts) => ({ ...facts, stderr: "(node) Warning" }), /^on stderr: /],
+  [
+    "a worker that grows",
+    (facts) => ({
+      ...facts,
+      samples: facts.samples.map((one) => ({ ...one, pss: one.pss + one.atMs / 20 })),
+    }),
+    /^worker 1 grew by \d+ KiB/,
+  ],
+  [
+    "descriptors that stay",
+    (facts) => ({ ...facts, after: facts.after.map((one) => ({ ...one, descriptors: 40 })) }),
+    /^worker 1 has 40 descriptors, and had 30/,
+  ],
+  [
+    "a process that was replaced",
+    (facts) => ({ ...facts, after: facts.after.map((one) => ({ ...one, pid: 2 })) }),
+    /^worker 2 is not the process/,
+  ],
+  ["a queue that fills", (facts) => ({ ...facts, queued: [3_000] }), /^3000 records waited/],
+]
+
+function changed(facts: SoakFacts, change: Partial<FinalCounts>): SoakFacts {
+  return { ...facts, counts: facts.counts.map((counts) => ({ ...counts, ...change })) }
+}
+
+for (const [title, plant, says] of planted)
+  t.test(`it is told: ${title}`, async (t) => {
+    t.match(faultsOf(plant(good())).join("\n"), new RegExp(says, "m"))
+  })
+
+t.test("a single spike is no trend, a creep is", async (t) => {
+  const flat = Array.from({ length: 90 }, (_, nth) => sample(nth, nth === 80 ? 900 : 100))
+  t.equal(trendOf(flat, ({ pss }) => pss).growth, 0)
+  const creep = Array.from({ length: 90 }, (_, nth) => sample(nth, 100 + nth))
+  t.equal(Math.round(trendOf(creep, ({ pss }) => pss).growth), 59)
+})
