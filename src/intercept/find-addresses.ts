@@ -1,6 +1,7 @@
 /** Which addresses a host may be dialled at: resolved by the sensor, allowed by the guard. */
 import type { Guard } from "../policy/guard.ts"
 import { guardName } from "../policy/guard-name.ts"
+import { canonicalHost } from "../record/host-pattern.ts"
 import type { Resolver } from "./resolver.ts"
 import { errorCode } from "./tls-error.ts"
 import type { UpstreamProxy } from "./upstream-proxy.ts"
@@ -29,7 +30,7 @@ export function findAddresses(
     upstreamProxy,
   }: { resolver: Resolver; guard: Guard; upstreamProxy: UpstreamProxy | null },
 ): Found | Promise<Found> {
-  if (upstreamProxy?.resolves(host)) return named(host)
+  if (upstreamProxy?.resolves(host)) return byName(host)
   const known = resolver.known(host)
   if (known) return allowed(known, port, guard)
   return resolver.resolve(host).then(
@@ -39,10 +40,10 @@ export function findAddresses(
 }
 
 /** Fails closed: what cannot be judged by its addresses is judged by its name. */
-function named(host: string): Found {
+export function byName(host: string): Found {
   const verdict = guardName(host)
   return verdict.allowed
-    ? { addresses: [], name: host, guarded: null, failure: null }
+    ? { addresses: [], name: canonicalHost(host), guarded: null, failure: null }
     : { addresses: [], name: null, guarded: verdict.because, failure: null }
 }
 

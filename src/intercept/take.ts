@@ -1,11 +1,11 @@
 /** The way of one connection: read its hello, ask policy, then inspect, splice or block it. */
 import type { ClientHello } from "../observe/client-hello.ts"
 import { type Decision, decide, nameDisagrees } from "../policy/decide.ts"
-import { guardName } from "../policy/guard-name.ts"
 import { agreedDestination } from "./agreed-destination.ts"
 import { type Arrival, ClientConnection } from "./client-connection.ts"
 import { type Destination, destination } from "./destination.ts"
 import { notContacted } from "./dial-origin.ts"
+import { byName } from "./find-addresses.ts"
 import { inspect } from "./inspect.ts"
 import { nameAgreement } from "./name-agreement.ts"
 import { passOn } from "./pass-on.ts"
@@ -164,13 +164,13 @@ function inspectThere(
     return inspect(connection, hello, to, verifyName, deps)
   if (!upstreamProxy.resolves(sni))
     return inspect(connection, hello, toWhatWasAsked(arrival, sni, deps), verifyName, deps)
-  const verdict = guardName(sni)
+  const found = byName(sni)
   connection.destinationIp = null
-  if (verdict.allowed) {
-    const named = { ...to, host: sni, addresses: [], via: upstreamProxy }
+  if (found.guarded === null) {
+    const named = destination(found, sni, to.port, upstreamProxy)
     return inspect(connection, hello, named, verifyName, deps)
   }
-  connection.upstream = { ...notContacted, status: "unreachable", reason: verdict.because }
+  connection.upstream = { ...notContacted, status: "unreachable", reason: found.guarded }
   turnAway(connection, deps, internalError)
 }
 

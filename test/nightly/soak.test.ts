@@ -2,7 +2,7 @@
 import t from "tap"
 import { type SensorCounts, ways } from "../../src/intercept/ways.ts"
 import { kinds } from "./soak/kinds.ts"
-import { type Sample, trendOf } from "./soak/samples.ts"
+import { type Collected, trendOf } from "./soak/samples.ts"
 import { type FinalCounts, faultsOf, type SoakFacts } from "./soak/verdict.ts"
 
 /** So many visits of each kind. */
@@ -47,7 +47,7 @@ function good(): SoakFacts {
       { level: 40, msg: "destination-guarded" },
     ],
     stderr: "",
-    samples: Array.from({ length: 60 }, (_, nth) =>
+    collected: Array.from({ length: 60 }, (_, nth) =>
       sample(nth * 10_000, 100_000 + (nth % 7) * 500),
     ),
     before: [process],
@@ -57,8 +57,18 @@ function good(): SoakFacts {
   }
 }
 
-function sample(atMs: number, pss: number): Sample {
-  return { atMs, pid: 1, role: "worker", rss: pss, pss, descriptors: 30, threads: 20, cpuMs: 0 }
+function sample(atMs: number, pss: number): Collected {
+  return {
+    atMs,
+    pid: 1,
+    role: "worker",
+    rss: pss,
+    pss,
+    live: 30_000,
+    descriptors: 30,
+    threads: 20,
+    cpuMs: 0,
+  }
 }
 
 t.test("a run in which nothing happened that should not passes", async (t) => {
@@ -98,14 +108,26 @@ const planted: [string, (facts: SoakFacts) => SoakFacts, RegExp][] = [
     (facts) => ({ ...facts, log: [{ level: 50, msg: "connection-failed" }] }),
     /^in the log: .*connection-failed/,
   ],
-  ["words on stderr", (facts) => ({ ...facts, stderr: "(node) Warning" }), /^on stderr: /],
+  [
+    "words on stderr",
+    (facts) => ({ ...facts, stderr: "Debugger attached.\n(node) Warning\n" }),
+    /^on stderr: /,
+  ],
   [
     "a worker that grows",
     (facts) => ({
       ...facts,
-      samples: facts.samples.map((one) => ({ ...one, pss: one.pss + one.atMs / 20 })),
+      collected: facts.collected.map((one) => ({ ...one, pss: one.pss + one.atMs / 20 })),
     }),
-    /^worker 1 grew by \d+ KiB/,
+    /^worker 1: resident memory grew by \d+ KiB/,
+  ],
+  [
+    "a worker that keeps what it was told",
+    (facts) => ({
+      ...facts,
+      collected: facts.collected.map((one) => ({ ...one, live: one.live + one.atMs / 100 })),
+    }),
+    /^worker 1: live memory grew by \d+ KiB/,
   ],
   [
     "descriptors that stay",

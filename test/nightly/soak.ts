@@ -14,8 +14,9 @@ import { startPinsensor } from "../support/pinsensor.ts"
 import { holds } from "../support/processes.ts"
 import type { Orders, Tally } from "./soak/clients.ts"
 import { kinds } from "./soak/kinds.ts"
+import { type Inspector, inspect, inspectable } from "./soak/live-memory.ts"
 import { startOrigins } from "./soak/origins.ts"
-import { type Sample, sampleAll, trendOf } from "./soak/samples.ts"
+import { type Collected, type Sample, sampleAll, trendOf } from "./soak/samples.ts"
 import { type FinalCounts, faultsOf, recordedOf, type SoakFacts } from "./soak/verdict.ts"
 
 const { values } = parseArgs({
@@ -27,6 +28,8 @@ const { values } = parseArgs({
 const minutes = Number(values.minutes)
 const rate = Number(values.rate)
 const sampleEvery = 10_000
+/** Garbage is collected, and what is left looked at, with every so many samples. */
+const collectEvery = 6
 /** From here on a trend of memory means something. */
 const longEnough = minutes >= 10
 /** Visits at a time; at 40 a second some 100 are open, most of them idle ones. */
@@ -35,6 +38,7 @@ const atOnce = 50 + 10 * rate
 const settleMs = 30_000
 
 const origins = await startOrigins()
+process.env["NODE_OPTIONS"] = inspectable
 const sensor = await startPinsensor({
   workers: 2,
   "origin-ca": origins.caFile,
@@ -60,10 +64,13 @@ const sensor = await startPinsensor({
     "record-after": "2s",
   },
 })
+delete process.env["NODE_OPTIONS"]
 await sleep(2_000)
+const inspectors: Inspector[] = []
+for (const { pid } of sampleAll(sensor.pid, 0)) inspectors.push(await inspect(pid, sensor.errors))
 
 const before = sampleAll(sensor.pid, 0)
-const samples: Sample[] = []
+const collected: Collected[] = []
 const clients = fork(new URL("./soak/clients.ts", import.meta.url))
 let tally: Tally = { started: 0, leftOut: 0, open: 0, kinds: {} }
 clients.on("message", (told: Tally) => {
@@ -85,12 +92,11 @@ const orders: Orders = {
 }
 clients.send(orders)
 const began = performance.now()
-while (performance.now() - began < minutes * 60_000 && clients.exitCode === null) {
+for (let nth = 1; performance.now() - began < minutes * 60_000; nth++) {
   await sleep(sampleEvery)
-  const atMs = performance.now() - began
-  const now = sampleAll(sensor.pid, atMs)
-  samples.push(...now)
-  tell(atMs, now)
+  if (clients.exitCode !== null) break
+  tell(sampleAll(sensor.pid, performance.now() - began))
+  if (nth % collectEvery === 0) collected.push(...(await collectAll()))
 }
 const over = new Promise((resolve) => clients.once("exit", resolve))
 if (clients.connected) clients.send("stop")
@@ -100,6 +106,7 @@ const isBack = (sample: Sample) =>
   sample.descriptors <= (before.find(({ pid }) => pid === sample.pid)?.descriptors ?? 0) + 2
 await holds(() => sampleAll(sensor.pid, 0).every(isBack), settleMs)
 const after = sampleAll(sensor.pid, performance.now() - began)
+for (const inspector of inspectors) inspector.close()
 const [attempts, flows] = await stored()
 const stderr = sensor.errors()
 await sensor.remove()
@@ -112,7 +119,7 @@ const facts: SoakFacts = {
   flows,
   log: sensor.log,
   stderr,
-  samples,
+  collected,
   before,
   after,
   queued: countsLines().map(({ evidence }) => evidence.queued),
@@ -138,13 +145,21 @@ function lastCounts(): FinalCounts[] {
   return [...new Map(countsLines().map((counts) => [counts.pid, counts])).values()]
 }
 
-function tell(atMs: number, now: readonly Sample[]): void {
+/** Resident memory is looked at some seconds later: V8 gives pages back when it comes to it. */
+async function collectAll(): Promise<Collected[]> {
+  const live = new Map<number, number>()
+  for (const inspector of inspectors) live.set(inspector.pid, await inspector.collect())
+  await sleep(2_000)
+  const now = sampleAll(sensor.pid, performance.now() - began)
+  return now.map((sample) => ({ ...sample, live: live.get(sample.pid) ?? 0 }))
+}
+
+function tell(now: readonly Sample[]): void {
+  const seconds = Math.round((now[0]?.atMs ?? 0) / 1_000)
   const told = now.map(
     ({ role, pss, descriptors }) => `${role} ${Math.round(pss / 1024)} MiB ${descriptors} fd`,
   )
-  console.log(
-    `${Math.round(atMs / 1_000)} s: ${tally.started} visits, ${tally.open} open; ${told.join("; ")}`,
-  )
+  console.log(`${seconds} s: ${tally.started} visits, ${tally.open} open; ${told.join("; ")}`)
 }
 
 function report(facts: SoakFacts): void {
@@ -160,35 +175,20 @@ function report(facts: SoakFacts): void {
     const recorded = [...recordedOf(name, facts)].map(([what, times]) => `${what} ${times}`)
     row([name, connected, failed, `  ${recorded.join(", ") || way}`])
   }
-  row([
-    "process",
-    "pid",
-    "MiB before",
-    "median",
-    "growth KiB",
-    "after",
-    "fd before",
-    "after",
-    "threads",
-    "cpu s",
-  ])
+  row(["process", "pid", "live KiB", "grown", "pss KiB", "grown", "fd before", "after", "cpu s"])
   for (const last of facts.after) {
-    const first = facts.before.find(({ pid }) => pid === last.pid)
-    const { median, growth } = trendOf(
-      facts.samples.filter(({ pid }) => pid === last.pid),
-      ({ pss }) => pss,
-    )
-    const mib = (kib = 0) => (kib / 1024).toFixed(1)
+    const mine = facts.collected.filter(({ pid }) => pid === last.pid)
+    const live = trendOf(mine, (sample) => sample.live)
+    const pss = trendOf(mine, (sample) => sample.pss)
     row([
       last.role,
       last.pid,
-      mib(first?.pss),
-      mib(median),
-      Math.round(growth),
-      mib(last.pss),
-      first?.descriptors,
+      live.median,
+      Math.round(live.growth),
+      pss.median,
+      Math.round(pss.growth),
+      facts.before.find(({ pid }) => pid === last.pid)?.descriptors,
       last.descriptors,
-      last.threads,
       (last.cpuMs / 1_000).toFixed(1),
     ])
   }

@@ -89,3 +89,32 @@ t.test("a splice that no name decided goes where the client wants", async (t) =>
   t.same(free({ connect_host: "other.example" }), { ok: true, dial: resolved })
   t.match(free({ resolved: [] }), { ok: false })
 })
+
+t.test("a name that only the upstream proxy resolves is agreed on by the name alone", async (t) => {
+  const rows: [name: string, by_name: boolean, given: Partial<Spoken>, agreement: unknown][] = [
+    ["names are equal", true, {}, { ok: true, dial: [] }],
+    ["names differ in writing", true, { connect_host: "PUSH.Apple.com." }, { ok: true, dial: [] }],
+    ["no SNI", true, { sni: null }, { ok: true, dial: [] }],
+    [
+      "transparent: to the name, not to the address",
+      true,
+      { connect_host: null, destination_ip: "203.0.113.66" },
+      { ok: true, dial: [] },
+    ],
+    ["CONNECT to another name", true, { connect_host: "c2.evil.example" }, { ok: false }],
+    ["CONNECT to an address", true, { connect_host: "17.57.144.1" }, { ok: false }],
+    ["another name than was agreed on", true, { unresolved: "c2.evil.example" }, { ok: false }],
+    ["nothing said", true, { sni: null, connect_host: null }, { ok: false }],
+    ["decided by no name", false, { connect_host: "other.example" }, { ok: true, dial: [] }],
+    [
+      "decided by no name, by address",
+      false,
+      { connect_host: null, destination_ip: "203.0.113.9" },
+      { ok: true, dial: ["203.0.113.9"] },
+    ],
+  ]
+  for (const [name, by_name, given, agreement] of rows) {
+    const said = spoken({ resolved: [], unresolved: push, ...given })
+    t.match(agree(splice(by_name), said), agreement as object, name)
+  }
+})

@@ -19,13 +19,24 @@ const most = 200_000
  * IPv6 addresses a day. */
 const mostAddresses = 64
 
-/** A device rests so many times as long as judging it took: 5 % of a core at most. Below the shortest
+/** A device rests so many times as long as judging it took: 2.5 % of a core at most. Below the shortest
  * rest, in milliseconds, it is not worth it. */
-const restFactor = 20
+const restFactor = 40
 const shortestRest = 100
 
-/** Refused at some time; or spliced, which judgements about refusals need. */
-const isTelling = (fact: Attempt | Flow) => !("outcome" in fact) || fact.strength !== null
+/** Splices that are our own decision: they tell something only of who refused before. */
+const ownDecision: ReadonlySet<string | null> = new Set([
+  "operator",
+  "platform",
+  "private",
+  "overload",
+])
+
+/** Refused at some time; or spliced, or seen around us, which judgements about refusals need. */
+function isTelling(fact: Attempt | Flow): boolean {
+  if ("outcome" in fact) return fact.strength !== null
+  return fact.source !== "sensor" || fact.control || !ownDecision.has(fact.splice_cause)
+}
 
 export interface Facts {
   attempts: readonly Attempt[]
@@ -99,13 +110,20 @@ export class Suspects {
     const at = Date.parse(fact.observed_at)
     const before = this.#clients.get(fact.client_ip)
     this.#see(who.device_id, fact.client_ip, at)
-    if (before !== undefined || isTelling(fact)) {
+    if (before !== undefined || isTelling(fact) || this.#isSuspect(who.device_id)) {
       this.#clients.delete(fact.client_ip)
       this.#clients.set(fact.client_ip, Math.max(before ?? at, at))
       due.add(who.device_id)
     }
     if (this.#clients.size > most) forgetOldest(this.#clients)
     return { fact, who }
+  }
+
+  /** Known from another address, as a phone that moved. */
+  #isSuspect(deviceId: string): boolean {
+    for (const address of this.#seen.get(deviceId)?.addresses ?? [])
+      if (this.#clients.has(address)) return true
+    return false
   }
 
   #see(deviceId: string, address: string, at: number): void {

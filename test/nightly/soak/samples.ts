@@ -15,6 +15,12 @@ export interface Sample {
   cpuMs: number
 }
 
+/** The same right after a collection. */
+export interface Collected extends Sample {
+  /** KiB of heap and external memory that are in use. */
+  live: number
+}
+
 /** The supervisor and its children. */
 export function sampleAll(supervisor: number, atMs: number): Sample[] {
   const all = [{ pid: supervisor, role: "supervisor" }, ...childrenOf(supervisor)]
@@ -58,12 +64,15 @@ function number(text: string, name: string): number {
 export interface Trend {
   median: number
   /** By how much it grew over the time looked at, as the median of all slopes has it (Theil-Sen):
-   * single spikes, such as a collection that is due, do not move it. */
+   * single spikes do not move it. */
   growth: number
 }
 
 /** Over the last two thirds of the samples: caches and heaps fill in the first. */
-export function trendOf(samples: readonly Sample[], value: (sample: Sample) => number): Trend {
+export function trendOf<Of extends Sample>(
+  samples: readonly Of[],
+  value: (sample: Of) => number,
+): Trend {
   const late = samples.slice(Math.ceil(samples.length / 3))
   const slopes: number[] = []
   for (const [index, one] of late.entries())

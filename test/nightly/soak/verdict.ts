@@ -2,7 +2,8 @@
 import { type SensorCounts, type Way, ways } from "../../../src/intercept/ways.ts"
 import type { KindTally, Tally } from "./clients.ts"
 import { kinds, mostRaces } from "./kinds.ts"
-import { type Sample, trendOf } from "./samples.ts"
+import { inspectorLine } from "./live-memory.ts"
+import { type Collected, type Sample, trendOf } from "./samples.ts"
 
 export interface FinalCounts extends SensorCounts {
   pid: number
@@ -18,8 +19,8 @@ export interface SoakFacts {
   flows: readonly Record<string, unknown>[]
   log: readonly Record<string, unknown>[]
   stderr: string
-  /** Under load; one before it; one some seconds after it. */
-  samples: readonly Sample[]
+  /** Under load, each right after a collection; one before it; one some seconds after it. */
+  collected: readonly Collected[]
   before: readonly Sample[]
   after: readonly Sample[]
   /** Records that waited to be written, at each look. */
@@ -108,24 +109,31 @@ function ofLog({ log, stderr }: SoakFacts): string[] {
   )
   const lines = unexpected.slice(0, 5).map((line) => `in the log: ${JSON.stringify(line)}`)
   if (unexpected.length > 5) lines.push(`in the log: ${unexpected.length - 5} more of these`)
-  return stderr === "" ? lines : [...lines, `on stderr: ${stderr.slice(0, 500)}`]
+  const words = stderr.split("\n").filter((line) => !inspectorLine.test(line))
+  return words.length === 0 ? lines : [...lines, `on stderr: ${words.join("\n").slice(0, 500)}`]
 }
 
-/** Of the median, or at least so many KiB: a heap of 60 MB breathes by some megabytes. */
-const mostGrowth = { share: 0.05, least: 6 * 1024 }
+/** Of the median, or at least so many KiB: what is live, and what of it all is resident. */
+const mostGrowth = { share: 0.05, live: 2 * 1024, resident: 8 * 1024 }
 /** Descriptors that a worker may have more than before the load: its log, its database. */
 const moreDescriptors = 4
 /** Records that wait to be written at any look: some seconds of them. */
 const longestQueue = 2_000
 
-function flatness({ samples, before, after, queued, longEnough }: SoakFacts): string[] {
+const memories = [
+  ["live memory", mostGrowth.live, ({ live }: Collected) => live],
+  ["resident memory", mostGrowth.resident, ({ pss }: Collected) => pss],
+] as const
+
+function flatness({ collected, before, after, queued, longEnough }: SoakFacts): string[] {
   const faults: string[] = []
   for (const { pid, role } of after) {
-    const mine = samples.filter((sample) => sample.pid === pid)
-    const { median, growth } = trendOf(mine, ({ pss }) => pss)
-    const most = Math.max(mostGrowth.least, mostGrowth.share * median)
-    if (longEnough && growth > most)
-      faults.push(`${role} ${pid} grew by ${Math.round(growth)} KiB of ${median}`)
+    const mine = collected.filter((sample) => sample.pid === pid)
+    for (const [what, least, of] of memories) {
+      const { median, growth } = trendOf(mine, of)
+      if (longEnough && growth > Math.max(least, mostGrowth.share * median))
+        faults.push(`${role} ${pid}: ${what} grew by ${Math.round(growth)} KiB, to ${median} KiB`)
+    }
     const had = before.find((sample) => sample.pid === pid)
     const has = after.find((sample) => sample.pid === pid)
     if (!had || !has) faults.push(`${role} ${pid} is not the process that it was`)
