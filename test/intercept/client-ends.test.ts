@@ -305,7 +305,7 @@ t.test("a ClientHello may come in any pieces", async (t) => {
 })
 
 t.test("without a whole ClientHello nothing is held against our certificate", async (t) => {
-  const sensor = await testSensor(t, { limits: { "hello-time": "200ms" } })
+  const sensor = await testSensor(t, { limits: { "hello-time": "700ms" } })
   const hello = await liveHello({ servername: "app.test" })
   const rows: [string, (raw: Socket) => void, Partial<Attempt>][] = [
     [
