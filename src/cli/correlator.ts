@@ -1,5 +1,5 @@
 /** The correlator process: follows the store, judges, owns trials, and empties the outbox. */
-import { hostname } from "node:os"
+import { hostname, setPriority } from "node:os"
 import type { Logger } from "pino"
 import { LogSink } from "../alert/log-sink.ts"
 import { type AlertSink, type Outbox, SyslogSender } from "../alert/send.ts"
@@ -19,8 +19,11 @@ const passAtLeastEvery = 1_000
 /** Work is done for so long before sinks and signals have their turn. */
 const workFor = 200
 const sinkDeadline = 3_000
+/** Traffic comes first where a core is shared (nice(1)). */
+const niceness = 5
 
 childProcess("correlator", async (config, listeners, logger) => {
+  setPriority(niceness)
   const store = openStore(config.data)
   const log = logTo(logger)
   const turn = waitForTurn(config.data, () =>

@@ -23,6 +23,8 @@ const mostAddresses = 64
  * rest, in milliseconds, it is not worth it. */
 const restFactor = 40
 const shortestRest = 100
+/** Devices that rest share a fifth of a core, however many they are. */
+const restShare = 5
 
 /** Splices that are our own decision: they tell something only of who refused before. */
 const ownDecision: ReadonlySet<string | null> = new Set([
@@ -179,12 +181,18 @@ export class Suspects {
    * not forgotten, neither here nor by a restart, which judges all suspects anew.
    */
   judged(devices: readonly Suspect[], tookMs: number, now: number): void {
-    const rest = (tookMs / Math.max(1, devices.length)) * restFactor
+    const factor = Math.max(restFactor, restShare * this.#resting(now))
+    const rest = (tookMs / Math.max(1, devices.length)) * factor
     for (const { device_id } of devices) {
       this.#restUntil.delete(device_id)
       if (rest >= shortestRest) this.#restUntil.set(device_id, now + rest)
       if (this.#restUntil.size > most) forgetOldest(this.#restUntil)
     }
+  }
+
+  #resting(now: number): number {
+    for (const [device, until] of this.#restUntil) if (until <= now) this.#restUntil.delete(device)
+    return this.#restUntil.size
   }
 
   /** At most `limit` devices to judge now, those with news first. */

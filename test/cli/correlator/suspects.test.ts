@@ -71,3 +71,31 @@ t.test("once it refused, each record of a device has it judged again", async (t)
   learn(suspects, [], [spliced("10.0.0.2", "operator")])
   t.equal(judged(suspects).length, 0, "another's bypass is not")
 })
+
+t.test(
+  "devices whose evidence never stops share a fifth of a core, however many they are",
+  async (t) => {
+    for (const devices of [1, 8, 40]) {
+      const suspects = new Suspects()
+      const took = 20
+      let now = dayStart
+      let spent = 0
+      const until = dayStart + 40_000
+      const addresses = Array.from({ length: devices }, (_, at) => `10.1.${at >> 8}.${at & 255}`)
+      while (now < until) {
+        learn(suspects, addresses.map(refused), [])
+        const due = suspects.next(1, now)
+        if (due.length === 0) {
+          now += 100
+          continue
+        }
+        now += took
+        suspects.judged(due, took, now)
+        // The first round finds out what a device costs.
+        if (now > dayStart + 20_000) spent += took
+      }
+      const share = spent / 20_000
+      t.ok(share > 0.015 && share < 0.25, `${devices} devices: ${Math.round(share * 100)} %`)
+    }
+  },
+)

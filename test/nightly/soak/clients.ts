@@ -35,8 +35,8 @@ export interface Tally {
 
 /** No visit lasts so long by what it does, in milliseconds. */
 const longest = 60_000
-/** Client addresses. */
-const addresses = 40
+/** Client addresses, taken in turn: a fleet, of which each phone comes now and then. */
+const addresses = 4_000
 
 const tally: Tally = {
   started: 0,
@@ -86,6 +86,10 @@ function evenly(): () => number {
   }
 }
 
+function addressOf(nth: number): string {
+  return `127.7.${Math.floor(nth / 250)}.${1 + (nth % 250)}`
+}
+
 function visit(orders: Orders, index: number, hellos: ReadonlyMap<string, Uint8Array>): void {
   const kind = kinds[index]
   const mine = tally.kinds[kind?.name ?? ""]
@@ -95,7 +99,7 @@ function visit(orders: Orders, index: number, hellos: ReadonlyMap<string, Uint8A
     host,
     port,
     name: `${kind.name}.soak.example`,
-    localAddress: `127.0.7.${1 + (tally.started % addresses)}`,
+    localAddress: addressOf(tally.started % addresses),
     ports,
     trust,
     hello: hellos.get(kind.name) ?? new Uint8Array(0),

@@ -93,11 +93,26 @@ function ofKinds(facts: SoakFacts): string[] {
       faults.push(`${name}: ${connected} connections, recorded: ${told}`)
     const others = [...seen].filter(([what]) => what !== records[0])
     if (others.some(([what]) => !records.includes(what)))
-      faults.push(`${name}: only ${records.join(" or ")} was expected: ${told}`)
+      faults.push(
+        `${name}: only ${records.join(" or ")} was expected: ${told}; ${strangest(name, records, facts)}`,
+      )
     else if (sum(others.map(([, times]) => times)) > Math.max(1, mostRaces * connected))
       faults.push(`${name}: nearly all should be ${records[0]}: ${told}`)
   }
   return faults
+}
+
+/** One of the records that nobody expected, as far as it tells why. */
+function strangest(
+  name: string,
+  records: readonly string[],
+  { attempts, flows }: SoakFacts,
+): string {
+  const one = [...attempts, ...flows]
+    .filter(isOf(name))
+    .find((record) => !records.includes(String(record["outcome"] ?? record["verdict"])))
+  const { token, phases, upstream, reason, observed_at } = one ?? {}
+  return JSON.stringify({ observed_at, token, phases, upstream, reason })
 }
 
 /** Events of level warn and above that the clients bring about. */
