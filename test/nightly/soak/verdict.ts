@@ -67,14 +67,16 @@ function expected(tally: Tally, way: Way): number {
   )
 }
 
+const isOf = (name: string) => (record: Record<string, unknown>) =>
+  String(record["connect_host"]).startsWith(`${name}.soak.`)
+
 /** What became of the visits of a kind, as the records have it. */
 export function recordedOf(
   name: string,
   { attempts, flows }: Pick<SoakFacts, "attempts" | "flows">,
 ) {
   const seen = new Map<string, number>()
-  const mine = (record: Record<string, unknown>) =>
-    String(record["connect_host"]).startsWith(`${name}.soak.`)
+  const mine = isOf(name)
   const add = (what: string) => seen.set(what, (seen.get(what) ?? 0) + 1)
   for (const record of attempts) if (mine(record)) add(String(record["outcome"]))
   for (const record of flows) if (mine(record)) add(String(record["verdict"]))
