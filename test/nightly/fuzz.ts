@@ -81,10 +81,12 @@ function done(work: Work): Promise<FuzzResult> {
     }, 1_000)
     const end = (result: FuzzResult) => {
       clearInterval(watch)
+      worker.removeAllListeners()
       worker.terminate().then(() => resolve(result))
     }
     const broken = (why: string) => end(brokenAt(work, why))
     worker.once("message", end)
+    worker.once("exit", () => broken("it ended without an answer"))
     worker.once("error", (error) => broken(`it throws out of the target: ${error}`))
   })
 }

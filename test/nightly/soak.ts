@@ -29,7 +29,7 @@ const minutes = Number(values.minutes)
 const rate = Number(values.rate)
 const sampleEvery = 10_000
 /** Garbage is collected, and what is left looked at, with every so many samples. */
-const collectEvery = 6
+const collectEvery = minutes >= 10 ? 6 : 2
 /** From here on a trend of memory means something. */
 const longEnough = minutes >= 10
 /** Visits at a time; at 40 a second some 100 are open, most of them idle ones. */

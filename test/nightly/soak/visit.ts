@@ -53,6 +53,7 @@ export async function tunnel(
 /** The first bytes that come; empty where the connection ends instead. */
 export function first(socket: Socket): Promise<string> {
   return new Promise((resolve) => {
+    if (socket.readableEnded || socket.closed) return resolve("")
     socket.once("data", (chunk: Buffer) => {
       socket.pause()
       resolve(chunk.toString("latin1"))
