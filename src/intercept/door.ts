@@ -26,6 +26,8 @@ import { type SensorCounts, type Way, Ways } from "./ways.ts"
 
 /** A relay that is set up wrongly says so with each connection: told once in this time, in ms. */
 const badHeadersEvery = 10_000
+/** Whoever scans through the sensor must not fill the log: so many a span are told one by one. */
+const guardedLog = { everyMs: 10_000, burst: 20 }
 
 export interface Door {
   /** What a listener does with the sockets it accepts. */
@@ -45,6 +47,7 @@ export function openDoor(deps: SensorDeps): Door {
   const ways = new Ways()
   const clients = new OpenClients(deps.limits)
   const badHeaders = new RareLog(deps, "relay-header-bad", badHeadersEvery)
+  const guardedOnes = new RareLog(deps, "destination-guarded", guardedLog.everyMs, guardedLog.burst)
   /** Who is behind the sockets of the front: it may be another than the kernel says. */
   const visitors = new WeakMap<Socket, Visitor>()
   const front = openFront(deps, {
@@ -67,7 +70,7 @@ export function openDoor(deps: SensorDeps): Door {
   function guarded(visitor: Visitor | undefined, socket: Socket, host: string, because: string) {
     ways.ends(socket, "guarded")
     const client_ip = visitor?.clientIp ?? peerOf(socket)
-    deps.log("warn", "destination-guarded", { client_ip, host, because })
+    guardedOnes.tell({ client_ip, host, because })
   }
   const accounted: SensorDeps = {
     ...deps,
