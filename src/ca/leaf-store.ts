@@ -50,7 +50,7 @@ const signatureCheckedEvery = 64
 
 /**
  * Leaves kept, at some 4 KiB each. One that went costs a third of a millisecond again under an EC CA,
- * and 0.9 ms under RSA-2048; one that is there 1 us.
+ * and 1.1 ms under RSA-2048; one that is there 1 us.
  */
 const defaultLimit = 4096
 

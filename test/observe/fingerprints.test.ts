@@ -67,3 +67,16 @@ t.test("a hello with more than any client sends is fingerprinted all the same", 
   const hello = parsed(helloBytes({ cipherSuites: many, extensions: [sniExtension("a.example")] }))
   t.equal(fingerprintsOf(hello).ja4, ja4(hello))
 })
+
+t.test("protocol names that hold any byte do not run into one another", async (t) => {
+  const hello = (protocols: string[]) =>
+    parsed(
+      helloBytes({
+        cipherSuites: [0x1301],
+        extensions: [sniExtension("app.example"), alpnExtension(protocols)],
+      }),
+    )
+  for (const protocols of [["0\n1"], ["0", "1"], ["0\u00001"], ["01"]])
+    t.equal(fingerprintsOf(hello(protocols)).ja4, ja4(hello(protocols)), JSON.stringify(protocols))
+  t.not(fingerprintsOf(hello(["0\nz"])).ja4, fingerprintsOf(hello(["0", "z"])).ja4)
+})
