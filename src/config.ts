@@ -25,7 +25,8 @@ import { OriginSettings } from "./intercept/origin-settings.ts"
 import { OverloadSettings } from "./intercept/overload.ts"
 import { ProxyUsersSettings } from "./intercept/proxy-logins.ts"
 import { UpstreamProxySettings } from "./intercept/upstream-proxy-settings.ts"
-import { ControlSettings, Rules } from "./policy/settings.ts"
+import { ControlSettings, ListSettings, type PolicySettings, Rules } from "./policy/settings.ts"
+import { listedHosts, listFault } from "./policy/shipped-lists.ts"
 import { Duration } from "./record/duration.ts"
 
 const Settings = z.strictObject({
@@ -83,6 +84,8 @@ const Settings = z.strictObject({
     })
     .prefault({}),
   rules: Rules.prefault([]),
+  /** Lists of hosts that are not inspected: what is done with each, and the operator's own hosts. */
+  lists: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,40}$/), ListSettings).prefault({}),
   control: ControlSettings.prefault({}),
   identity: IdentitySettings.prefault({}),
   analytics: AnalyticsSettings.prefault({}),
@@ -92,9 +95,13 @@ const Settings = z.strictObject({
   log: z.enum(["debug", "info", "warn", "error"]).default("info"),
 })
 
-export const Config = Settings.superRefine(({ listen, listeners }, context) => {
+export const Config = Settings.superRefine(({ listen, listeners, lists }, context) => {
   const refuse = (path: PropertyKey[], message: string) =>
     context.addIssue({ code: "custom", path, message })
+  for (const [name, list] of Object.entries(lists)) {
+    const fault = listFault(name, list)
+    if (fault) refuse(["lists", name], fault)
+  }
   if (listen === null && listeners.length === 0)
     refuse(["listen"], "null needs at least one of listeners")
   for (const [index, other] of listeners.entries()) {
@@ -146,6 +153,18 @@ function readConfigFile(file: string): Partial<ConfigInput> {
 export function sensorConfigId(config: Config, originCaPem: string | null): string {
   const shown = { leaf: 1, trust: originCaPem, fast: config["fast-window"] }
   return createHash("sha256").update(JSON.stringify(shown)).digest("hex").slice(0, 12)
+}
+
+/** What policy is made of. */
+export function policySettings({ rules, control, lists }: Config): PolicySettings {
+  return { rules, control, lists: listedHosts(lists, control.mode) }
+}
+
+/** Names the policy that the configuration asks for: equal settings, equal name. */
+export function policyRevision({ rules, control, lists }: Config): string {
+  const sorted = Object.entries(lists).sort(([a], [b]) => (a < b ? -1 : 1))
+  const text = JSON.stringify([rules, control, sorted])
+  return createHash("sha256").update(text).digest("hex").slice(0, 12)
 }
 
 /** Every way in, the explicit proxy of `listen` first. */

@@ -10,6 +10,7 @@ import { settle } from "./analytics/settle.ts"
 import type { Recorder } from "./evidence/recorder.ts"
 import { joinDevice } from "./identity/join.ts"
 import type { ListenerSettings } from "./intercept/listeners.ts"
+import { OpenSplices } from "./intercept/open-splices.ts"
 import { type Sensor, startSensor } from "./intercept/sensor.ts"
 import type { SensorDeps } from "./intercept/sensor-deps.ts"
 import type { Policy } from "./policy/prepare.ts"
@@ -18,7 +19,7 @@ import type { Finding } from "./record/finding.ts"
 import type { Incident } from "./record/incident.ts"
 import type { World } from "./world.ts"
 
-type Parts = Omit<SensorDeps, "policy" | "onAttempt" | "onFlow" | "onHit"> & {
+type Parts = Omit<SensorDeps, "policy" | "splices" | "onAttempt" | "onFlow" | "onHit"> & {
   watch: { readonly current: Policy }
   recorder: Recorder
 }
@@ -28,9 +29,11 @@ export function sense(
   listeners: readonly ListenerSettings[],
   { watch, recorder, ...deps }: Parts,
 ): Promise<Sensor> {
+  const policy = () => watch.current
   return startSensor(listeners, {
     ...deps,
-    policy: () => watch.current,
+    policy,
+    splices: new OpenSplices({ ...deps, policy }),
     onAttempt: (attempt) => recorder.record("attempts", attempt),
     onFlow: (flow) => recorder.record("flows", flow),
     onHit: (hit) => recorder.recordHit(hit),
@@ -46,7 +49,7 @@ export interface Judged {
 
 /** evidence -> identity -> analytics -> alert, and the register for policy. */
 export function correlate(world: World): Judged {
-  const { config, hits, now } = world
+  const { config, now } = world
   const judged = world.devices.map(joinDevice).map((evidence) => {
     const { device_id } = evidence
     const judgement = judgeDevice(evidence, world.contextOf(device_id), config.analytics)
@@ -60,7 +63,7 @@ export function correlate(world: World): Judged {
     const told = world.told(incident, all)
     return { incident, raised: raise({ ...told, incident, settings: config.alerts, now }) }
   })
-  const { trials: entries, newId, writer: common } = world
-  const step = { trials: entries, judgements, hits, settings: config.control, common, now, newId }
+  const { register, newId, writer: common } = world
+  const step = { ...register, judgements, settings: config.control, common, now, newId }
   return { findings, incidents, trials: stepTrials(step) }
 }

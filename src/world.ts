@@ -2,11 +2,10 @@
 import type { RaiseInput } from "./alert/raise.ts"
 import type { Config } from "./config.ts"
 import type { JoinInput } from "./identity/join.ts"
-import type { TrialHit } from "./policy/trial.ts"
+import type { TrialStep } from "./policy/trial-step.ts"
 import type { JudgementContext } from "./record/attributed.ts"
 import type { Finding } from "./record/finding.ts"
 import type { Incident } from "./record/incident.ts"
-import type { RegisterEntry } from "./record/register-entry.ts"
 
 export interface World {
   config: Config
@@ -20,10 +19,8 @@ export interface World {
   devices: readonly JoinInput[]
   /** Findings about the sensor itself that are new or changed. */
   operational: readonly Finding[]
-  /** Uses of register entries since the last time. */
-  hits: readonly TrialHit[]
-  /** The trials of the register, running and past. */
-  trials: readonly RegisterEntry[]
+  /** What control needs beside the judgements. */
+  register: Omit<TrialStep, "judgements" | "settings" | "common" | "now" | "newId">
   contextOf(deviceId: string): JudgementContext
   /** Findings that are stored of a device. */
   findingsOf(deviceId: string): readonly Finding[]

@@ -62,6 +62,10 @@ t.test("the explicit proxy is one listener among others, and may be left out", (
 const faults: Record<string, [text: string, names: RegExp]> = {
   "an unknown key": ["listn: 127.0.0.1:1\n", /listn/],
   "a wrong value, with its place": ["control: { mode: sometimes }\n", /control\.mode/],
+  "a list that is not shipped, without hosts": [
+    "lists: { appel: { do: inspect } }\n",
+    /"appel" has no hosts[\s\S]*captive-portal, apple[\s\S]*lists\.appel/,
+  ],
   "a network that is none": ["allow-client: [10.0.0.0/40]\n", /allow-client/],
   "a listener without port": ["listen: localhost\n", /HOST:PORT/],
   "a port that is none": ["listen: localhost:65536\n", /65535/],

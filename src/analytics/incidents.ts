@@ -21,9 +21,13 @@ export interface IncidentWriter {
 
 /** The incident that a finding belongs to. */
 export function incidentId(finding: Finding): string {
-  const { app_id, stack } = finding.key
+  return stableId(partsOf(finding))
+}
+
+function partsOf({ tenant, analytic, key, registrable_domain }: Finding): string[] {
+  const { app_id, stack } = key
   const actor = app_id === null ? `stack:${stack ?? ""}` : `app:${app_id}`
-  return stableId([finding.tenant, finding.analytic, actor, finding.registrable_domain])
+  return [tenant, analytic, actor, registrable_domain]
 }
 
 export function rollUp(
@@ -32,9 +36,13 @@ export function rollUp(
   writer: IncidentWriter,
 ): Incident[] {
   const before = new Map(previous.map((incident) => [incident.id, incident]))
-  const groups = Map.groupBy([...findings].sort(oldestFirst), incidentId)
-  return [...groups]
-    .map(([id, group]) => incidentOf(id, group, before.get(id), writer))
+  // Hashed once a group: an incident may be of thousands of devices.
+  const groups = Map.groupBy([...findings].sort(oldestFirst), (one) => JSON.stringify(partsOf(one)))
+  return [...groups.values()]
+    .map((group) => {
+      const id = incidentId(group[0] as Finding)
+      return incidentOf(id, group, before.get(id), writer)
+    })
     .sort((a, b) => (a.id < b.id ? -1 : 1))
 }
 

@@ -60,6 +60,9 @@ export function toJudgement(
     refusal_after_control: control.refusalAfter,
     qualifying: seen.qualifying,
     upstream_verified: isUpstreamVerified(key),
+    first_refusal_ms: refusals[0]?.start ?? null,
+    last_refusal_ms: refusals.findLast(({ fact }) => fact.strength === "strong")?.start ?? null,
+    last_acceptance_ms: acceptances.at(-1)?.start ?? null,
     first_ms: times.reduce((least, ms) => Math.min(least, ms), Number.POSITIVE_INFINITY),
     last_ms: times.reduce((most, ms) => Math.max(most, ms), Number.NEGATIVE_INFINITY),
   }

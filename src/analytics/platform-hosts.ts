@@ -1,50 +1,17 @@
 /**
  * Hosts that the platform's vendor says must not be inspected, and the apps that are the platform
- * itself: refusals there are expected of every device. Curated by hand in our own words; an operator
- * replaces the list with the setting `platform-hosts`.
+ * itself: refusals there are expected of every device. They are the hosts of the shipped lists; an
+ * operator replaces them with the setting `platform-hosts`.
  */
+import { appleHosts } from "../record/vendor-hosts/apple.ts"
+import { captivePortalHosts } from "../record/vendor-hosts/captive-portal.ts"
+import { googleHosts } from "../record/vendor-hosts/google.ts"
+import type { VendorHost } from "../record/vendor-hosts/vendor-host.ts"
 
-export interface PlatformHost {
-  pattern: string
-  source: string
-  /** When the source was read. */
-  read: string
-}
-
-const apple = { source: "https://support.apple.com/101555", read: "2026-11-20" }
-const google = { source: "https://support.google.com/chrome/a/answer/6334001", read: "2026-11-20" }
-
-const appleHosts = [
-  "*.push.apple.com",
-  "albert.apple.com",
-  "gs.apple.com",
-  "identity.apple.com",
-  "deviceenrollment.apple.com",
-  "iprofiles.apple.com",
-  "mdmenrollment.apple.com",
-  "gdmf.apple.com",
-  "setup.icloud.com",
-  "vpp.itunes.apple.com",
-  "*.appattest.apple.com",
-]
-
-const googleHosts = [
-  "accounts.google.com",
-  "chromeos-ca.gstatic.com",
-  "clients3.google.com",
-  "connectivitycheck.gstatic.com",
-  "dl.google.com",
-  "m.google.com",
-  "tools.google.com",
-  "gstatic.com",
-  "edgedl.me.gvt1.com",
-  "aratea-pa.googleapis.com",
-]
-
-/** Apple's enterprise-network article (read from a copy of 2021) and Google's Chrome Enterprise page. */
-export const platformHosts: readonly PlatformHost[] = [
-  ...appleHosts.map((pattern) => ({ pattern, ...apple })),
-  ...googleHosts.map((pattern) => ({ pattern, ...google })),
+export const platformHosts: readonly VendorHost[] = [
+  ...appleHosts,
+  ...googleHosts,
+  ...captivePortalHosts,
 ]
 
 /** Ids of the operating system's own apps, as beginnings. */

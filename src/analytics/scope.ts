@@ -5,9 +5,11 @@
  * judgement per key, in a fixed order. It must not know the clock, the store or alerting.
  */
 import type { DeviceEvidence, JudgementContext } from "../record/attributed.ts"
+import type { Drift } from "../record/drift.ts"
 import type { ScopeJudgement } from "../record/scope-judgement.ts"
 import { type AcceptanceIndex, acceptanceIndex, stackKey } from "./acceptance-index.ts"
 import { actorKey, groupByKey } from "./actor.ts"
+import { driftWords } from "./drift-words.ts"
 import { networkWindows } from "./drops.ts"
 import { baselineKey, elsewhereKey } from "./fleet-keys.ts"
 import { covers } from "./host-list.ts"
@@ -94,7 +96,9 @@ function judgeKey(
     sensorFault: context.sensor_fault,
   }
   const verdict = verdictOf(key, circumstances, settings.scope)
-  const judgement = toJudgement(key, platform, app, circumstances, verdict, evidence.device_id)
+  const drift = driftWords(driftsOf(key, context), evidence.device_id)
+  const told = { ...verdict, reasons: [...verdict.reasons, ...drift] }
+  const judgement = toJudgement(key, platform, app, circumstances, told, evidence.device_id)
   return { judgement, evidence: key, platformHost }
 }
 
@@ -109,11 +113,22 @@ export function isBaselined(
   return devices >= settings["baseline-devices"]
 }
 
+/** Under the bypasses that hold the key, as far as evidence is complete. */
+function driftsOf({ bypassed }: KeyEvidence, { drifts, now }: JudgementContext): Drift[] {
+  const entries = new Set(bypassed.flatMap(({ fact }) => fact.register_entry ?? []))
+  return [...entries]
+    .flatMap((id) => drifts.get(id) ?? [])
+    .filter(({ observed_at }) => Date.parse(observed_at) <= now)
+}
+
+/** The ceiling that the device's binding and the stack do not tell of. */
+export const echCeiling =
+  "Encrypted ClientHello was really offered: the name is only the outer one."
+
 /** What holds a key down to `suspected`, whatever else was seen. */
 function ceilingsOf(key: KeyEvidence): string[] {
   const ceilings: string[] = []
-  if (key.ech)
-    ceilings.push("Encrypted ClientHello was really offered: the name is only the outer one.")
+  if (key.ech) ceilings.push(echCeiling)
   if (key.refusals.some((refusal) => refusal.fact.stack === null))
     ceilings.push("The client's TLS stack is not known.")
   if (key.device === "ambiguous") ceilings.push("Two devices claim the client's address.")

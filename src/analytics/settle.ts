@@ -5,26 +5,36 @@
  * findings that are new or say something else, and earlier ones that are now closed or held.
  */
 import type { Finding } from "../record/finding.ts"
+import { driftReasons } from "./drift-words.ts"
 import type { DeviceJudgement } from "./judge.ts"
 
 /**
  * A finding that is no longer found is closed, unless its key is now spliced by a bypass: then it is
- * held, because refusals stopped only for want of inspection.
+ * held, because refusals stopped only for want of inspection. What has drifted under the bypass since is
+ * added to its reasons.
  */
 export function settle(previous: readonly Finding[], judged: DeviceJudgement): Finding[] {
   const stored = new Map(previous.map((finding) => [finding.id, finding]))
   const found = new Set(judged.findings.map((finding) => finding.id))
-  const bypassed = new Set(
+  const bypassed = new Map(
     judged.judgements
       .filter((judgement) => judgement.verdict === "held-by-bypass")
-      .map(({ key }) => placeOf(key)),
+      .map(({ key, reasons }) => [placeOf(key), driftReasons(reasons)]),
   )
   const earlier = previous.flatMap((finding): Finding[] => {
     if (found.has(finding.id) || finding.state === "closed") return []
-    const state = bypassed.has(placeOf(finding.key)) ? "held" : "closed"
-    return finding.state === state ? [] : [{ ...finding, state }]
+    const drift = bypassed.get(placeOf(finding.key))
+    const now: Finding = drift
+      ? { ...finding, state: "held", reasons: [...withoutDrift(finding.reasons), ...drift] }
+      : { ...finding, state: "closed" }
+    return isSame(finding, now) ? [] : [now]
   })
   return [...judged.findings.filter((each) => !isSame(stored.get(each.id), each)), ...earlier]
+}
+
+function withoutDrift(reasons: readonly string[]): string[] {
+  const drift = new Set(driftReasons(reasons))
+  return reasons.filter((reason) => !drift.has(reason))
 }
 
 function placeOf({ device_id, destination }: Finding["key"]): string {

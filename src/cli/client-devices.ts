@@ -9,7 +9,6 @@ import { BindingIndex } from "../identity/bindings.ts"
 import type { Log } from "../intercept/sensor-deps.ts"
 import { errorCode } from "../intercept/tls-error.ts"
 import type { ConnectionFacts } from "../policy/connection-view.ts"
-import type { RegisterEntry } from "../record/register-entry.ts"
 
 type ClientDevice = Pick<ConnectionFacts, "device_id" | "device_groups">
 
@@ -22,22 +21,16 @@ const keptFor = 1_000
 export class ClientDevices {
   readonly #config: Config
   readonly #log: Log
+  readonly #asked: () => boolean
   readonly #known = new Map<string, { until: number; device: ClientDevice }>()
   #store: Store | null = null
-  #asked = false
   #trouble = false
 
-  constructor(config: Config, log: Log) {
+  /** `asked`: whether policy asks for devices at all; the store is left alone while it does not. */
+  constructor(config: Config, log: Log, asked: () => boolean) {
     this.#config = config
     this.#log = log
-    this.registerIs([])
-  }
-
-  /** The register changed. */
-  registerIs(entries: readonly RegisterEntry[]): void {
-    this.#asked =
-      this.#config.rules.some(({ when }) => when["device-group"] !== undefined) ||
-      entries.some(({ scope }) => scope.device_id !== null || scope.device_group !== null)
+    this.#asked = asked
   }
 
   /** From now on answers come from this store; before, nobody is known. */
@@ -47,7 +40,7 @@ export class ClientDevices {
   }
 
   of(clientIp: string, now: number): ClientDevice {
-    if (!this.#asked) return nobody
+    if (!this.#asked()) return nobody
     const known = this.#known.get(clientIp)
     // A clock that was set back must not make it last.
     if (known && known.until > now && known.until <= now + keptFor) return known.device

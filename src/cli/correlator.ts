@@ -18,12 +18,16 @@ const lookEvery = 100
 const passAtLeastEvery = 1_000
 /** Work is done for so long before sinks and signals have their turn. */
 const workFor = 200
+/** How often the counters are logged, in milliseconds; and once at the end. */
+const countsEvery = 60_000
 const sinkDeadline = 3_000
 /** Traffic comes first where a core is shared (nice(1)). */
 const niceness = 5
 
-childProcess("correlator", async (config, listeners, logger) => {
+childProcess("correlator", async (started, listeners, logger) => {
   setPriority(niceness)
+  // One object that every part holds and reads at each pass: another policy is put into it between two.
+  const config = { ...started }
   const store = openStore(config.data)
   const log = logTo(logger)
   const turn = waitForTurn(config.data, () =>
@@ -36,6 +40,7 @@ childProcess("correlator", async (config, listeners, logger) => {
   const working = turn.mine.then((mine) => (mine ? work(config, store, logger) : null))
   return {
     listeners,
+    reload: (next) => void Object.assign(config, next),
     stop: async () => {
       turn.giveUp()
       await (await working)?.stop()
@@ -51,6 +56,7 @@ function work(config: Config, store: Store, logger: Logger): { stop(): Promise<v
   let trouble = false
   let dataVersion = -1
   let lastPass = Number.NEGATIVE_INFINITY
+  let lastCounts = performance.now()
 
   const look = () => {
     try {
@@ -64,6 +70,10 @@ function work(config: Config, store: Store, logger: Logger): { stop(): Promise<v
       while (more && performance.now() < began + workFor) more = correlator.pass()
       if (more) dataVersion = -1
       for (const sink of sinks) sink.wake()
+      if (began - lastCounts >= countsEvery) {
+        log("info", "correlator-counts", correlator.counts)
+        lastCounts = began
+      }
       if (trouble) log("info", "correlator-recovered", {})
       trouble = false
     } catch (error) {
@@ -83,6 +93,7 @@ function work(config: Config, store: Store, logger: Logger): { stop(): Promise<v
     stop: async () => {
       clearInterval(timer)
       dataVersion = -1
+      lastCounts = Number.NEGATIVE_INFINITY
       look()
       await Promise.all(sinks.map((sink) => sink.close(sinkDeadline)))
     },

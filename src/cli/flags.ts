@@ -3,7 +3,7 @@ import { parseArgs } from "node:util"
 import { syslogTarget } from "../alert/settings.ts"
 import { type Config, type ConfigInput, loadConfig } from "../config.ts"
 
-const options = {
+export const runFlags = {
   config: { type: "string" },
   listen: { type: "string" },
   "ca-cert": { type: "string" },
@@ -18,9 +18,18 @@ const options = {
   splice: { type: "string", multiple: true },
 } as const
 
+export type RunFlags = ReturnType<typeof parseArgs<{ options: typeof runFlags }>>["values"]
+
 /** The configuration in force: the file of `--config`, if any, under the flags. */
 export function configFromFlags(args: readonly string[]): Config {
-  const { values } = parseArgs({ args: [...args], options })
+  return configOf(readFlags(args))
+}
+
+export function readFlags(args: readonly string[]): RunFlags {
+  return parseArgs({ args: [...args], options: runFlags }).values
+}
+
+export function configOf(values: RunFlags): Config {
   const flags: Partial<ConfigInput> = {}
   if (values.listen !== undefined) flags.listen = values.listen
   if (values["ca-cert"] !== undefined || values["ca-key"] !== undefined)

@@ -1,6 +1,7 @@
 /** `pinsensor import FILE... [--data DIR] [--config FILE]`; `-` is standard input. */
 import { parseArgs } from "node:util"
 import { openStore } from "../evidence/open.ts"
+import { person } from "./bypass/person.ts"
 import { dataConfig, dataFlags } from "./data-flags.ts"
 import { importFiles, summaryText } from "./import.ts"
 
@@ -20,6 +21,7 @@ export async function importVerb(args: readonly string[]): Promise<void> {
       files: positionals,
       now: Date.now(),
       defaults: { tenant: config.tenant, site: config.site, sensor_id: config["sensor-id"] },
+      by: person(),
       report: (message) => process.stderr.write(`${message}\n`),
     })
     process.stderr.write(summaryText(summary))

@@ -18,13 +18,16 @@ export interface ImportOptions {
   /** Epoch milliseconds. */
   now: number
   defaults: ImportContext["defaults"]
-  /** Takes one message for each bad line, each conflict and each file that cannot be read. */
+  /** Who imports, for the audit of the register: `anna@host`. */
+  by: string
+  /** Takes one message for each bad line, each conflict, each bypass that was not taken as it stood
+   * and each file that cannot be read. */
   report: (message: string) => void
   /** What `-` reads. */
   stdin?: Readable
 }
 
-export type KindCount = Record<Written | "bad", number>
+export type KindCount = Record<Written, number>
 
 export interface ImportSummary {
   /** By kind; `unknown` for lines whose kind could not be told. */
@@ -57,17 +60,16 @@ async function importFile(
   options: ImportOptions,
   counts: ImportSummary["counts"],
 ): Promise<void> {
-  const { store, now, defaults, report } = options
+  const { store, now, defaults, by, report } = options
+  const importer = { store, tenant: defaults.tenant, who: `import (${by})`, now }
   const tell = (line: number, problem: Problem) => report(problemLine(file, line, problem))
   const pending: { line: number; completed: Completed }[] = []
   const write = () =>
     store.transaction(() => {
       for (const { line, completed } of pending.splice(0)) {
-        const [what, id] = writeRecord(store, completed, now)
-        countOf(counts, completed.kind)[what] += 1
-        if (what !== "conflicts") continue
-        const text = `${id} is stored with other content, which is kept; give this one another id`
-        tell(line, { field: "id", text })
+        const done = writeRecord(importer, completed)
+        countOf(counts, completed.kind)[done.what] += 1
+        if (done.tell) tell(line, done.tell)
       }
     })
   try {

@@ -10,6 +10,9 @@ const verbs: Record<string, () => Promise<(args: readonly string[]) => Promise<v
   ca: async () => (await import("./ca.ts")).ca,
   "check-config": async () => (await import("./check-config.ts")).checkConfig,
   config: async () => (await import("./check-config.ts")).config,
+  bypass: async () => (await import("./bypass.ts")).bypass,
+  policy: async () => (await import("./policy.ts")).policy,
+  trials: async () => (await import("./trials.ts")).trials,
   db: async () => (await import("./db.ts")).db,
 }
 

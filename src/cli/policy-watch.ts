@@ -1,18 +1,30 @@
 /**
- * Policy as it stands now: the configured rules and the register, prepared again when the register
- * changes. Fails closed: a register that cannot be read leaves the last one in force, whose entries
- * end by themselves.
+ * Policy as it stands now: the configured rules and lists, and the register as it is stored. Of a
+ * register that changes only the changes are read. Fails closed: one that cannot be read leaves the last
+ * one in force, whose entries end by themselves.
  */
-import type { Config } from "../config.ts"
+import { type Config, policySettings } from "../config.ts"
 import type { Store } from "../evidence/store.ts"
 import type { Log } from "../intercept/sensor-deps.ts"
 import { errorCode } from "../intercept/tls-error.ts"
-import { type Policy, preparePolicy } from "../policy/prepare.ts"
+import {
+  changeRegister,
+  dropEnded,
+  type Policy,
+  preparePolicy,
+  withSettings,
+} from "../policy/prepare.ts"
 import type { TrialUse } from "../policy/trial-use.ts"
+import type { RegisterEntry } from "../record/register-entry.ts"
 import { ClientDevices } from "./client-devices.ts"
 
 /** A change is noticed within this time, in milliseconds; looking costs some microseconds. */
 const lookEvery = 200
+/** Entries that have ended are forgotten so often, in milliseconds. */
+const dropEvery = 60_000
+/** Changes that are read at a time (10 us each), and how many in all until reading everything is cheaper. */
+const changesAtOnce = 1_000
+const mostChanges = 20_000
 
 export interface PolicyWatchParts {
   /** Opens the store, and again when another file has taken its place. */
@@ -24,31 +36,44 @@ export interface PolicyWatchParts {
 
 export class PolicyWatch {
   readonly #parts: PolicyWatchParts
-  readonly #timer: NodeJS.Timeout
+  readonly #timers: NodeJS.Timeout[]
   /** Who is behind an address, as far as policy asks. */
   readonly clients: ClientDevices
   /** Null while it cannot be opened: traffic goes on under the configured rules alone. */
   #store: Store | null = null
-  /** What was seen of the store when it was last read; -1: nothing of this file. */
+  /** What was seen of the store when it was last looked at; -1: nothing of this file. */
   #data = -1
-  #revision = -1
+  /** The newest change of the register that is in force here; -1: nothing of this file. */
+  #seq = -1
   #trouble = false
+  #config: Config
   #policy: Policy
 
   constructor(parts: PolicyWatchParts) {
     this.#parts = parts
-    this.clients = new ClientDevices(parts.config, parts.log)
-    this.#policy = preparePolicy(parts.config, [], parts.trials)
+    this.#config = parts.config
+    this.#policy = preparePolicy(policySettings(parts.config), [], parts.trials)
+    this.clients = new ClientDevices(parts.config, parts.log, () => this.#policy.asks_device)
     this.#look()
-    this.#timer = setInterval(() => this.#look(), lookEvery)
+    this.#timers = [
+      setInterval(() => this.#look(), lookEvery),
+      setInterval(() => dropEnded(this.#policy, Date.now()), dropEvery),
+    ]
   }
 
   get current(): Policy {
     return this.#policy
   }
 
+  /** From the next decision on these rules, lists and control settings hold. What it throws leaves the
+   * old ones in force. */
+  reload(config: Config): void {
+    this.#policy = withSettings(this.#policy, policySettings(config))
+    this.#config = config
+  }
+
   close(): void {
-    clearInterval(this.#timer)
+    for (const timer of this.#timers) clearInterval(timer)
     this.#store?.close()
   }
 
@@ -58,8 +83,7 @@ export class PolicyWatch {
       const store = this.#store?.inPlace() ? this.#store : this.#open()
       const data = store.dataVersion()
       if (data === this.#data) return
-      const revision = store.registerRevision()
-      if (revision !== this.#revision) this.#take(store, revision)
+      this.#follow(store)
       // Only now: a change whose reading failed is looked at again.
       this.#data = data
       if (this.#trouble) log("info", "register-readable", {})
@@ -76,18 +100,60 @@ export class PolicyWatch {
     this.#store?.close()
     this.#store = store
     this.#data = -1
-    this.#revision = -1
+    this.#seq = -1
     this.clients.readFrom(store)
     return store
   }
 
-  #take(store: Store, revision: number): void {
-    const { config, trials, log } = this.#parts
-    const entries = store.registerEntries(Date.now())
-    this.#policy = preparePolicy(config, entries, trials)
-    this.clients.registerIs(entries)
-    trials.keep(new Set(entries.map(({ id }) => id)))
-    this.#revision = revision
-    log("info", "register-changed", { entries: entries.length, faults: this.#policy.faults })
+  #follow(store: Store): void {
+    // Read before the entries: what changes meanwhile is applied twice, which does no harm.
+    const newest = store.registerAuditSeq()
+    if (newest === this.#seq) return
+    const began = performance.now()
+    const missed = newest - this.#seq
+    const changed =
+      this.#seq < 0 || missed < 0 || missed > mostChanges
+        ? this.#readAll(store, newest)
+        : this.#readChanges(store)
+    if (changed === 0) return
+    this.#parts.log("info", "register-changed", {
+      entries: this.#policy.register.size,
+      changed,
+      took_ms: Math.round((performance.now() - began) * 100) / 100,
+      faults: this.#policy.faults,
+    })
   }
+
+  /** At first; also where the audit does not go on from what is known: the register is another one. */
+  #readAll(store: Store, newest: number): number {
+    const entries = store.registerEntries(Date.now())
+    this.#policy = preparePolicy(policySettings(this.#config), entries, this.#parts.trials)
+    this.#seq = newest
+    return Math.max(1, entries.length)
+  }
+
+  #readChanges(store: Store): number {
+    let changed = 0
+    for (;;) {
+      const changes = store.registerChangesAfter(this.#seq, changesAtOnce)
+      const last = changes.at(-1)
+      if (last === undefined) return changed
+      const now = Date.now()
+      const { register } = this.#policy
+      const concerned = new Map<string, RegisterEntry | null>()
+      for (const { entry_id, entry } of changes) {
+        const inForce = entry !== null && decides(entry, now)
+        if (inForce || register.has(entry_id)) concerned.set(entry_id, inForce ? entry : null)
+      }
+      changeRegister(this.#policy, concerned)
+      changed += concerned.size
+      this.#seq = last.seq
+    }
+  }
+}
+
+/** As `registerEntries` chooses: proposals and what the configuration declares decide nothing. */
+function decides({ source, standing, expires_at }: RegisterEntry, now: number): boolean {
+  const ended = expires_at !== null && Date.parse(expires_at) <= now
+  return source === "register" && standing === "in-force" && !ended
 }

@@ -10,18 +10,25 @@ export type Role = "sensor-worker" | "correlator"
 
 export type ToChild =
   | { do: "start"; config: Config; listeners: readonly ListenerSettings[] }
+  /** The configuration is this from now on; only its policy differs (reload.ts). */
+  | { do: "reload"; config: Config; revision: string }
   /** End in order: finish what is open within the configured time. */
   | { do: "stop" }
 
 export type FromChild =
   | { is: "ready"; listeners: readonly ListenerSettings[] }
   | { is: "failed"; why: string }
+  /** Goes by that revision of the policy; `why` it does not, and goes by its last one: null if it does. */
+  | { is: "reloaded"; revision: string; why: string | null }
   /** The event loop turns; said a few times within `limits.hung-time` once it was started. */
   | { is: "alive" }
 
-/** What a started process gives back: where it serves, no port 0 among it, and how it ends. */
+/** What a started process gives back: where it serves, no port 0 among it, how it takes another
+ * policy, and how it ends. */
 export interface Started {
   listeners: readonly ListenerSettings[]
+  /** What it throws leaves the old policy in force. */
+  reload(config: Config): void
   stop(): Promise<void>
 }
 
@@ -64,6 +71,17 @@ export function childProcess(
       tellParent({ is: "failed", why }, () => process.exit(1))
     }
   }
+  const reload = async ({ config, revision }: ToChild & { do: "reload" }) => {
+    let why: string | null = null
+    try {
+      const child = await running
+      child?.reload(config)
+    } catch (error) {
+      why = error instanceof Error ? error.message : String(error)
+      log?.error({ process: role, reason: reasonOf(error) }, "reload-failed")
+    }
+    tellParent({ is: "reloaded", revision, why })
+  }
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {})
   process.on("uncaughtException", (error) => {
     if (log) log.fatal({ process: role, reason: reasonOf(error) }, "process-failed")
@@ -77,7 +95,9 @@ export function childProcess(
   process.on("message", (message: ToChild) => {
     if (message.do === "stop") stop()
     // Of a supervisor that died while this process was loading only its last words arrive.
-    else if (process.connected && !stopping) begin(message)
+    else if (!process.connected || stopping) return
+    else if (message.do === "start") begin(message)
+    else reload(message)
   })
   if (!process.connected) process.exit(0)
 }

@@ -1,30 +1,57 @@
 /**
  * `pinsensor run`: checks what can be wrong before anything starts, then keeps the processes alive
- * until a signal ends them in order (docs/operations.md).
+ * until a signal ends them in order; SIGHUP gives them another policy (docs/operations.md).
  */
+import { isatty } from "node:tty"
 import type { InspectionCa } from "../ca/inspection-ca.ts"
 import { type Config, listenersOf } from "../config.ts"
+import { openStore } from "../evidence/open.ts"
 import { explicitName } from "../intercept/listeners.ts"
 import type { Log } from "../intercept/sensor-deps.ts"
 import { CaWatch } from "./ca-watch.ts"
 import { checkStart } from "./check-start.ts"
 import { ClockWatch } from "./clock-watch.ts"
+import { DeclaredBypasses } from "./declared-bypasses.ts"
 import { connectionsWithin, descriptorLimit, descriptorsFor } from "./descriptors.ts"
-import { configFromFlags } from "./flags.ts"
+import { configOf, readFlags } from "./flags.ts"
 import { findCa } from "./inspection-ca.ts"
 import { logTo, openLog } from "./log.ts"
+import { Reload } from "./reload.ts"
 import { Supervisor } from "./supervisor.ts"
 
 /** How often the machine is looked at, in milliseconds. */
 const watchEvery = 5_000
+/** How long after a failure the declared bypasses are written again, in milliseconds. */
+const declareEvery = 10_000
 
 export async function run(args: readonly string[]): Promise<void> {
   // As process 1 of a container a signal that nobody listens for is lost, so this comes first.
   const ending = Promise.withResolvers<NodeJS.Signals>()
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, ending.resolve)
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, ending.resolve)
+  // Until the configuration is read there is nothing that could be read again.
+  let readAgain = () => {}
+  onHangUp(ending.resolve, () => readAgain())
 
-  const config = configFromFlags(args)
+  const flags = readFlags(args)
+  const config = configOf(flags)
   const log = openLog(config, "supervisor")
+  const supervisor = new Supervisor(config, log)
+  const declared = new DeclaredBypasses({
+    open: () => openStore(config.data, { busyTimeoutMs: 1_000 }),
+    file: flags.config ?? null,
+    retryMs: declareEvery,
+    clock: Date.now,
+    log: logTo(log),
+  })
+  const reload = new Reload({
+    config,
+    read: () => configOf(flags),
+    give: (next, revision) => supervisor.reload(next, revision),
+    given: (next) => declared.declare(next),
+    log: logTo(log),
+  })
+  readAgain = () => reload.ask()
+
   // Past its end the CA stops the start only where it would stop all traffic as well.
   const validity = config.ca["on-expired"] === "splice" ? "watched" : "required"
   const { ca, created } = findCa(config, Date.now(), validity)
@@ -33,27 +60,41 @@ export async function run(args: readonly string[]): Promise<void> {
   await checkStart(config)
   const watches = watchMachine(config, ca, logTo(log))
 
-  const supervisor = new Supervisor(config, log)
   // A second signal hurries nothing: the first one ends everything within the drain time.
   let stopped: Promise<void> | null = null
   ending.promise.then((signal) => {
     log.info({ signal }, "stopping")
     clearInterval(watches)
+    reload.end()
+    declared.close()
     stopped = supervisor.stop().then(() => {
       log.info({}, "stopped")
       process.exit(0)
     })
   })
   try {
+    declared.declare(config)
     const bound = await supervisor.start(listenersOf(config))
     const listeners = Object.fromEntries(bound.map(({ name, listen }) => [name, listen]))
     const listen = listeners[explicitName] ?? null
     log.info({ listen, listeners, issuing_ca: ca.fingerprint, data: config.data }, "listening")
+    reload.begin()
   } catch (error) {
     // A start that a signal broke off is no failure.
     await stopped
     throw error
   }
+}
+
+/** SIGHUP asks for the configuration to be read again; but a terminal that is closed sends it too,
+ * and leaves nobody who could end the sensor. */
+function onHangUp(end: (signal: "SIGHUP") => void, readAgain: () => void): void {
+  const terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor))
+  process.on("SIGHUP", () => {
+    const closed = terminals.some((descriptor) => !isatty(descriptor))
+    if (closed) end("SIGHUP")
+    else readAgain()
+  })
 }
 
 /** What no child is asked to watch: the CA's end, the clock, and whether descriptors suffice. */

@@ -1,11 +1,11 @@
 /** One sensor worker: the data path on one core. It appends evidence and follows the register. */
-import { networkInterfaces } from "node:os"
 import { setTimeout as sleep } from "node:timers/promises"
 import { createLeafKeys } from "../ca/leaf-keys.ts"
 import { LeafStore } from "../ca/leaf-store.ts"
 import { type Config, sensorConfigId } from "../config.ts"
 import { openStore } from "../evidence/open.ts"
 import { Recorder } from "../evidence/recorder.ts"
+import { openTrialLedger } from "../evidence/trial-ledger.ts"
 import { Hindrance } from "../intercept/hindrance.ts"
 import type { Limits } from "../intercept/limits.ts"
 import { OriginMemory } from "../intercept/origin-memory.ts"
@@ -13,11 +13,10 @@ import { originTrust } from "../intercept/origin-trust.ts"
 import { Overload } from "../intercept/overload.ts"
 import { ProxyLogins, readProxyUsers } from "../intercept/proxy-logins.ts"
 import { sense } from "../pipeline.ts"
-import { parseNetwork } from "../policy/addresses.ts"
-import { clientAllowed, makeGuard } from "../policy/guard.ts"
 import { TrialUse } from "../policy/trial-use.ts"
 import { recordId } from "../record/record-id.ts"
 import { configuredFile } from "./configured-file.ts"
+import { configuredGuard, servedClients } from "./configured-guard.ts"
 import { connectionsWithin, DescriptorWatch, descriptorLimit } from "./descriptors.ts"
 import { loadCa } from "./inspection-ca.ts"
 import { logTo } from "./log.ts"
@@ -38,7 +37,10 @@ childProcess("sensor-worker", async (config, listeners, logger) => {
   const ca = loadCa(config, Date.now())
   const originCaPem =
     config["origin-ca"] === null ? null : configuredFile("origin-ca", config["origin-ca"])
-  const trials = new TrialUse()
+  const ledger = openTrialLedger(config.data, {
+    onTrouble: (because) => log("error", "trial-ledger-failing", { because }),
+  })
+  const trials = new TrialUse(ledger)
   const open = () => openStore(config.data, { readonly: true })
   const watch = new PolicyWatch({ open, config, trials, log })
   const recorder = new Recorder({
@@ -82,11 +84,8 @@ childProcess("sensor-worker", async (config, listeners, logger) => {
     origin: config.origin,
     resolver,
     upstreamProxy,
-    guard: makeGuard({
-      ownAddresses: ownAddresses(),
-      allowDestinations: config["allow-destination"].map(parseNetwork),
-    }),
-    clientAllowed: clientAllowed(allowedClients(config)),
+    guard: configuredGuard(config),
+    clientAllowed: servedClients(config),
     logins: proxyLogins(config),
     limits: limitsWithin(config.limits, descriptorLimit()),
     notTls: config["not-tls"],
@@ -124,6 +123,7 @@ childProcess("sensor-worker", async (config, listeners, logger) => {
   const unwatch = overload.watch()
   return {
     listeners: sensor.listeners,
+    reload: (next) => watch.reload(next),
     stop: async () => {
       await sensor.close(config.limits["drain-time"])
       // What was ended just now becomes records when its sockets close.
@@ -134,16 +134,12 @@ childProcess("sensor-worker", async (config, listeners, logger) => {
       for (const timer of timers) clearInterval(timer)
       unwatch()
       watch.close()
+      ledger.close()
       losses()
       counts()
     },
   }
 })
-
-function allowedClients(config: Config) {
-  const networks = config["allow-client"]
-  return networks.length > 0 ? networks.map(parseNetwork) : undefined
-}
 
 function proxyLogins(config: Config): ProxyLogins | null {
   const settings = config["proxy-users"]
@@ -156,10 +152,4 @@ function proxyLogins(config: Config): ProxyLogins | null {
 function limitsWithin(limits: Limits, descriptors: number | null): Limits {
   if (descriptors === null) return limits
   return { ...limits, connections: Math.min(limits.connections, connectionsWithin(descriptors)) }
-}
-
-function ownAddresses(): string[] {
-  return Object.values(networkInterfaces()).flatMap(
-    (list) => list?.map(({ address }) => address) ?? [],
-  )
 }

@@ -15,13 +15,17 @@ const healthyAfter = 30_000
 const startWithin = 60_000
 /** Beyond the configured drain, for the last batch of evidence. */
 const stopSlack = 10_000
+/** A process that does not say by then that it took another policy is not waited for; it takes it when
+ * it can, and one that hangs is replaced by one that has it. */
+const reloadWithin = 10_000
 
 /** Where a process serves; port 0 until the first worker has found one. */
 type Bound = readonly ListenerSettings[]
 
 /** Owned state: the processes that live. */
 export class Supervisor {
-  readonly #config: Config
+  /** What a process that is started is given. */
+  #config: Config
   readonly #log: Logger
   readonly #children = new Map<ChildProcess, Role>()
   #stopped: Promise<void> | null = null
@@ -47,6 +51,17 @@ export class Supervisor {
       await this.stop()
       throw error
     }
+  }
+
+  /** Gives every process another policy. Returns how many went by it within some seconds, of how
+   * many; one that is being replaced just now starts with it. */
+  async reload(config: Config, revision: string): Promise<{ taken: number; of: number }> {
+    this.#config = config
+    const asked = [...this.#children.keys()].map((child) =>
+      askToReload(child, { do: "reload", config, revision }),
+    )
+    const taken = (await Promise.all(asked)).filter((took) => took).length
+    return { taken, of: config.workers + 1 }
   }
 
   /** Workers first: the correlator still sees their last records. */
@@ -101,6 +116,8 @@ export class Supervisor {
             return
           case "alive":
             return watchdog?.heard()
+          case "reloaded":
+            return
           case "ready":
             clearTimeout(late)
             why = null
@@ -161,6 +178,24 @@ export class Supervisor {
       else child.kill("SIGKILL")
     })
   }
+}
+
+/** Whether it took it; a process that ends meanwhile did not. */
+function askToReload(child: ChildProcess, message: ToChild & { do: "reload" }): Promise<boolean> {
+  return new Promise((resolve) => {
+    const settle = (took: boolean) => {
+      clearTimeout(late)
+      child.off("message", heard).off("exit", gone)
+      resolve(took)
+    }
+    const heard = (said: FromChild) => {
+      if (said.is === "reloaded" && said.revision === message.revision) settle(said.why === null)
+    }
+    const gone = () => settle(false)
+    const late = setTimeout(gone, reloadWithin)
+    child.on("message", heard).on("exit", gone)
+    tell(child, message)
+  })
 }
 
 /** A message to a process that is just dying is lost, and nothing else happens. */

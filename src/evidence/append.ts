@@ -36,6 +36,8 @@ const inserts: Record<Row["kind"], string> = {
     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   bindings: `INSERT INTO bindings (id, observed_ms, address, valid_from_ms, valid_to_ms, body)
     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+  drifts: `INSERT INTO drifts (id, observed_ms, entry_id, body)
+    VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   alerts: `INSERT INTO alerts (id, observed_ms, body)
     VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   findings: `INSERT INTO findings (id, observed_ms, body, revision) VALUES (?, ?, ?, 1)

@@ -19,16 +19,29 @@ export type InventoryKind = "devices" | "postures" | "apps"
 /** Most records in one answer; beyond it the oldest are left out. 100,000 attempts are ~200 MB. */
 const most = 100_000
 
-export function attemptsOf(db: Database, clientIp: string, from: number, to: number): Attempt[] {
+/** `limit`: of more than so many the oldest are not even read. */
+export function attemptsOf(
+  db: Database,
+  clientIp: string,
+  from: number,
+  to: number,
+  limit = most,
+): Attempt[] {
   const sql = `SELECT body FROM attempts WHERE client_ip = ? AND observed_ms >= ? AND observed_ms < ?
-    ORDER BY observed_ms DESC, seq DESC LIMIT ${most}`
-  return records<Attempt>(db, sql, clientIp, from, to).reverse()
+    ORDER BY observed_ms DESC, seq DESC LIMIT ?`
+  return records<Attempt>(db, sql, clientIp, from, to, limit).reverse()
 }
 
-export function flowsOf(db: Database, clientIp: string, from: number, to: number): Flow[] {
+export function flowsOf(
+  db: Database,
+  clientIp: string,
+  from: number,
+  to: number,
+  limit = most,
+): Flow[] {
   const sql = `SELECT body FROM flows WHERE client_ip = ? AND observed_ms >= ? AND observed_ms < ?
-    ORDER BY observed_ms DESC, seq DESC LIMIT ${most}`
-  return records<Flow>(db, sql, clientIp, from, to).reverse()
+    ORDER BY observed_ms DESC, seq DESC LIMIT ?`
+  return records<Flow>(db, sql, clientIp, from, to, limit).reverse()
 }
 
 export function appEventsBetween(db: Database, from: number, to: number): AppEvent[] {

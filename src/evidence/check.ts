@@ -1,12 +1,17 @@
 /** Whether the database is sound and what is in it: `pinsensor db check`. */
 import { statSync } from "node:fs"
 import type { Database } from "better-sqlite3"
+import { checkAudit } from "./audit-check.ts"
 import { prepared } from "./prepared.ts"
 
 export interface StoreCheck {
   ok: boolean
-  /** What SQLite found wrong, at most 100 lines; empty when ok. */
+  /** What SQLite found wrong, and what of the register's audit is not as it was written, at most some
+   * hundred lines; empty when ok. */
   problems: string[]
+  /** Changes of the register that are audited, and the hash of the newest: a copy of it elsewhere
+   * tells whether the whole chain was made anew. */
+  audit: { rows: number; head: string | null }
   /** Version of the schema. */
   version: number
   /** Rows of each table that can be read. */
@@ -26,9 +31,14 @@ export function check(db: Database): StoreCheck {
     if (typeof count === "number") counts[table] = count
     else problems.push(`${table}: ${count.message}`)
   }
+  const audit = attempted(() => checkAudit(db))
+  if (audit instanceof Error) problems.push(`register_audit: ${audit.message}`)
+  else problems.push(...audit.problems)
+  const { rows, head } = audit instanceof Error ? { rows: 0, head: null } : audit
   return {
     ok: problems.length === 0,
     problems,
+    audit: { rows, head },
     version: prepared(db, "SELECT max(version) FROM migrations").pluck().get() as number,
     counts,
     bytes: size(db.name),

@@ -50,7 +50,7 @@ export function inodeOf(path: string): number {
  * Only ever creates. To open and close an existing file here would drop the locks that SQLite's
  * other connections of this process hold on it (POSIX locks belong to the process).
  */
-function createFile(dir: string, path: string): void {
+export function createFile(dir: string, path: string): void {
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   try {
     closeSync(openSync(path, "wx", 0o600))
@@ -77,7 +77,7 @@ function configure(db: Connection, readonly: boolean, timeoutMs: number): void {
 
 /** Of several processes that open a new file one changes its mode; SQLite lets the others not wait
  * for that, they are told BUSY at once. */
-function useWriteAheadLog(db: Connection, timeoutMs: number): void {
+export function useWriteAheadLog(db: Connection, timeoutMs: number): void {
   const pauseMs = 20
   for (let waited = 0; ; waited += pauseMs) {
     try {

@@ -5,6 +5,7 @@
 import type { AppEvent } from "../record/app-event.ts"
 import type { Attempt } from "../record/attempt.ts"
 import type { Flow } from "../record/flow.ts"
+import { cursorOfHits } from "./register-use.ts"
 import type { Store } from "./store.ts"
 import type { RegisterHit } from "./tables.ts"
 
@@ -21,7 +22,6 @@ export interface News {
 /** Records of one kind taken at a time. */
 const batch = 2_000
 const inventoryKinds = ["devices", "postures", "apps", "bindings"] as const
-const cursorOfHits = "correlator/hits"
 
 /** Owned state: how far each kind was read; saved with what was made of it. */
 export class Follower {

@@ -6,7 +6,10 @@
  */
 import type { Database } from "better-sqlite3"
 import type { Kind, RecordOf } from "../record/kinds.ts"
+import { canonicalJson } from "./canonical.ts"
 import { prepared } from "./prepared.ts"
+import { auditRows, changeText, registerAudit } from "./register-audit.ts"
+import { type EntryRow, entryColumns, entryOf, registerEntry } from "./register-table.ts"
 import { type LogKind, type RegisterHit, tableOf } from "./tables.ts"
 
 export interface Followed<K extends Kind> {
@@ -41,6 +44,8 @@ export function lastSeq(db: Database, kind: LogKind): number {
 }
 
 export function get<K extends Kind>(db: Database, kind: K, id: string): RecordOf[K] | null {
+  if (kind === "register") return registerEntry(db, id) as RecordOf[K] | null
+  if (kind === "register-changes") return changeWithId(db, id) as RecordOf[K] | null
   const sql = `SELECT body FROM ${tableOf(kind)} WHERE id = ?`
   const row = prepared(db, sql).get(id) as { body: string } | undefined
   return row ? JSON.parse(row.body) : null
@@ -70,6 +75,12 @@ export function followHits(
   return rows.map(({ seq, ...hit }) => ({ seq, hit }))
 }
 
+/** The number of a change is its id. */
+function changeWithId(db: Database, id: string): RecordOf["register-changes"] | null {
+  const seq = /^\d{1,15}$/.test(id) ? Number(id) : 0
+  return registerAudit(db, seq - 1, 1).find((change) => change.id === id) ?? null
+}
+
 function after(
   db: Database,
   kind: Kind,
@@ -77,9 +88,23 @@ function after(
   limit: number,
   sinceMs = Number.MIN_SAFE_INTEGER,
 ): SeqBody[] {
+  if (kind === "register") return entriesAfter(db, afterSeq, limit, sinceMs)
+  if (kind === "register-changes") return changesAfter(db, afterSeq, limit, sinceMs)
   const sql = `SELECT seq, body FROM ${tableOf(kind)}
     WHERE seq > ? AND observed_ms >= ? ORDER BY seq LIMIT ?`
   return prepared(db, sql).all(afterSeq, sinceMs, limit) as SeqBody[]
+}
+
+function entriesAfter(db: Database, afterSeq: number, limit: number, sinceMs: number): SeqBody[] {
+  const sql = `SELECT seq, ${entryColumns} FROM register
+    WHERE seq > ? AND observed_ms >= ? ORDER BY seq LIMIT ?`
+  const rows = prepared(db, sql).all(afterSeq, sinceMs, limit) as (EntryRow & { seq: number })[]
+  return rows.map(({ seq, ...row }) => ({ seq, body: canonicalJson("register", entryOf(row)) }))
+}
+
+function changesAfter(db: Database, afterSeq: number, limit: number, sinceMs: number): SeqBody[] {
+  const rows = auditRows(db, afterSeq, limit, sinceMs)
+  return rows.map((row) => ({ seq: row.seq, body: changeText(row) }))
 }
 
 /**

@@ -16,6 +16,7 @@ const columns: { [K in AppendableKind]: (record: RecordOf[K]) => SqlValue[] } = 
   postures: (posture) => [posture.tenant, posture.device_id, posture.profile],
   apps: (app) => [app.tenant, app.app_id, app.platform, app.signer_sha256],
   bindings: (binding) => [binding.address, Date.parse(binding.valid_from), endMs(binding.valid_to)],
+  drifts: (drift) => [drift.entry_id],
   findings: () => [],
   incidents: () => [],
   alerts: () => [],

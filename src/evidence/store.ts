@@ -9,19 +9,24 @@ import type { AppEvent } from "../record/app-event.ts"
 import type { Attempt } from "../record/attempt.ts"
 import type { Binding } from "../record/binding.ts"
 import type { Device } from "../record/device.ts"
+import type { Drift } from "../record/drift.ts"
 import type { Flow } from "../record/flow.ts"
 import type { Kind, RecordOf } from "../record/kinds.ts"
 import type { Posture } from "../record/posture.ts"
+import type { RegisterChange } from "../record/register-change.ts"
 import type { RegisterEntry } from "../record/register-entry.ts"
 import * as alertStates from "./alert-states.ts"
 import { type AppendCount, appendSerialised } from "./append.ts"
 import * as ask from "./ask.ts"
 import { check, type StoreCheck } from "./check.ts"
 import { inodeOf } from "./database.ts"
+import * as drifts from "./drifts.ts"
 import * as outbox from "./outbox.ts"
 import { prepared } from "./prepared.ts"
 import * as read from "./read.ts"
+import * as audit from "./register-audit.ts"
 import * as register from "./register-table.ts"
+import * as use from "./register-use.ts"
 import { retain } from "./retention.ts"
 import { toRow } from "./serialise.ts"
 import type { AppendableKind, FactKind, LogKind, RegisterHit, Row } from "./tables.ts"
@@ -97,12 +102,12 @@ export class Store {
     return read.bodiesOf(this.#db, kind, sinceMs)
   }
 
-  attemptsOf(clientIp: string, fromMs: number, toMs: number): Attempt[] {
-    return ask.attemptsOf(this.#db, clientIp, fromMs, toMs)
+  attemptsOf(clientIp: string, fromMs: number, toMs: number, limit?: number): Attempt[] {
+    return ask.attemptsOf(this.#db, clientIp, fromMs, toMs, limit)
   }
 
-  flowsOf(clientIp: string, fromMs: number, toMs: number): Flow[] {
-    return ask.flowsOf(this.#db, clientIp, fromMs, toMs)
+  flowsOf(clientIp: string, fromMs: number, toMs: number, limit?: number): Flow[] {
+    return ask.flowsOf(this.#db, clientIp, fromMs, toMs, limit)
   }
 
   clientsSeen(fromMs: number, toMs: number): string[] {
@@ -142,24 +147,77 @@ export class Store {
     return this.#db.pragma("data_version", { simple: true }) as number
   }
 
-  registerRevision(): number {
-    return register.registerRevision(this.#db)
+  /** Number of the newest change of the register; 0 while there is none. */
+  registerAuditSeq(): number {
+    return audit.registerAuditSeq(this.#db)
   }
 
+  /** What workers decide by: source register, in force, not ended. */
   registerEntries(nowMs: number): RegisterEntry[] {
     return register.registerEntries(this.#db, nowMs)
   }
 
-  putRegister(entries: readonly RegisterEntry[], who: string, nowMs: number) {
-    return register.putRegister(this.#db, entries, who, nowMs)
+  /** Entries that changed after a change, as they stand now; looks at `limit` changes. */
+  registerChangesAfter(seq: number, limit: number): register.ChangedEntry[] {
+    return register.registerChangesAfter(this.#db, seq, limit)
   }
 
+  /** Adds or replaces entries and audits it. Their use is no part of that: see `useRegister`. */
+  putRegister(entries: readonly RegisterEntry[], who: string, nowMs: number, act?: register.Act) {
+    return register.putRegister(this.#db, entries, who, nowMs, act)
+  }
+
+  /** Takes an entry out; the audit keeps it. False if there is none. */
   removeRegister(id: string, who: string, reason: string, nowMs: number): boolean {
     return register.removeRegister(this.#db, id, who, reason, nowMs)
   }
 
-  registerAudit(afterSeq: number, limit: number): register.RegisterChange[] {
-    return register.registerAudit(this.#db, afterSeq, limit)
+  /** Takes out at most `limit` entries that ended before a time; returns how many. */
+  removeEndedRegister(
+    beforeMs: number,
+    limit: number,
+    who: string,
+    nowMs: number,
+    of: "all" | "trials" = "all",
+  ): number {
+    return register.removeEndedRegister(this.#db, beforeMs, limit, who, nowMs, of)
+  }
+
+  /** The history of the register, oldest first. */
+  registerAudit(afterSeq: number, limit: number): RegisterChange[] {
+    return audit.registerAudit(this.#db, afterSeq, limit)
+  }
+
+  /** What was done with one entry, oldest first. */
+  registerHistory(entryId: string): RegisterChange[] {
+    return audit.registerHistory(this.#db, entryId)
+  }
+
+  /** When each entry was last looked at by a person (or made), in epoch milliseconds. */
+  registerReviews(entryIds: readonly string[]): Map<string, number> {
+    return audit.registerReviews(this.#db, entryIds)
+  }
+
+  /** Adds uses to their entries. Call it in the commit that moves the cursor over the hits. */
+  useRegister(hits: readonly RegisterHit[]): void {
+    use.useRegister(this.#db, hits)
+  }
+
+  /** How much entries were used; one that is not there is left out. */
+  registerUse(ids: readonly string[]): Map<string, use.Use> {
+    return use.registerUse(this.#db, ids)
+  }
+
+  driftsOf(entryIds: readonly string[]): Drift[] {
+    return drifts.driftsOf(this.#db, entryIds)
+  }
+
+  bypassProfile(entryId: string): unknown {
+    return drifts.bypassProfile(this.#db, entryId)
+  }
+
+  putBypassProfile(entryId: string, body: unknown, nowMs: number): void {
+    drifts.putBypassProfile(this.#db, entryId, body, nowMs)
   }
 
   followHits(afterSeq: number, limit: number): { seq: number; hit: RegisterHit }[] {

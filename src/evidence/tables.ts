@@ -10,6 +10,7 @@ export type FactKind =
   | "postures"
   | "apps"
   | "bindings"
+  | "drifts"
 /** Kinds of which only the current version is kept. The register is apart: it is audited. */
 export type JudgementKind = "findings" | "incidents"
 /** Kinds that only grow, and so can be followed from a cursor. */
@@ -37,5 +38,6 @@ export interface Row {
 
 /** The table of a kind. */
 export function tableOf(kind: Kind): string {
-  return kind === "app-events" ? "app_events" : kind
+  if (kind === "app-events") return "app_events"
+  return kind === "register-changes" ? "register_audit" : kind
 }

@@ -34,6 +34,8 @@ export class DeviceIndex {
   readonly postures: PostureHistory
   readonly #limit: number
   readonly #devices = new Map<string, Device>()
+  /** Devices in each group. */
+  readonly #groups = new Map<string, number>()
   /** A name of several devices keeps them all, until one of them gives it up. */
   readonly #byName: Record<OwnName | "user", Map<string, string | Set<string>>> = {
     mdm_id: new Map(),
@@ -58,8 +60,10 @@ export class DeviceIndex {
     if (!known && this.#devices.size >= this.#limit) this.dropped++
     else if (!known || isLater(device, known)) {
       if (known) this.#forgetNames(known)
+      this.#count(known?.groups ?? [], -1)
       this.#devices.set(device.device_id, device)
       this.#learnNames(device)
+      this.#count(device.groups, 1)
     }
   }
 
@@ -70,6 +74,11 @@ export class DeviceIndex {
 
   platformOf(deviceId: string): Platform {
     return this.#devices.get(deviceId)?.platform ?? "unknown"
+  }
+
+  /** How many devices are in a group now. */
+  groupSize(group: string): number {
+    return this.#groups.get(group) ?? 0
   }
 
   /** The one device of a user; null if the user has none or several. */
@@ -131,6 +140,14 @@ export class DeviceIndex {
       if (own && given && nameKey(name, own) !== nameKey(name, given)) return name
     }
     return null
+  }
+
+  #count(groups: readonly string[], by: number): void {
+    for (const group of new Set(groups)) {
+      const size = this.groupSize(group) + by
+      if (size > 0) this.#groups.set(group, size)
+      else this.#groups.delete(group)
+    }
   }
 
   #learnNames(device: Device): void {

@@ -2,19 +2,26 @@
 import { isIP } from "node:net"
 import { agree } from "../policy/agree.ts"
 import type { Decision } from "../policy/decide.ts"
-import type { ClientConnection } from "./client-connection.ts"
+import type { Arrival } from "./client-connection.ts"
 import { type Destination, destination } from "./destination.ts"
 import { findAddresses } from "./find-addresses.ts"
 import type { SensorDeps } from "./sensor-deps.ts"
 
+/** What is used of a connection. */
+export interface Agreeing {
+  arrival: Pick<Arrival, "connectHost" | "destinationIp" | "destinationPort" | "found">
+  hello: { sni?: string | undefined } | null
+}
+
 /**
  * `none`: what was agreed on is not allowed, or has no address; `disagrees`: what was decided by a name
- * does not go to that name.
+ * does not go to that name. `tell` hears why, in words.
  */
 export async function agreedDestination(
-  { arrival, hello }: ClientConnection,
+  { arrival, hello }: Agreeing,
   decision: Decision,
-  deps: SensorDeps,
+  deps: Pick<SensorDeps, "resolver" | "guard" | "upstreamProxy">,
+  tell: (because: string) => void = () => {},
 ): Promise<Destination | "none" | "disagrees"> {
   const { connectHost, destinationIp, destinationPort } = arrival
   const name = hello?.sni ?? connectHost
@@ -32,12 +39,19 @@ export async function agreedDestination(
     resolved: [...resolved.addresses, ...recent],
     unresolved: resolved.name,
   })
-  if (!agreement.ok) return "disagrees"
+  if (!agreement.ok) {
+    tell(agreement.because)
+    return "disagrees"
+  }
   const [target, ...others] = agreement.dial
   const now = others.filter((one) => recent.length === 0 || resolved.addresses.includes(one))
   const dial = target === undefined ? [] : [target, ...now]
   const unresolved = dial.length === 0 ? resolved.name : null
-  const addresses = dial.filter((address) => deps.guard(address, destinationPort).allowed)
+  const addresses = dial.filter((address) => {
+    const verdict = deps.guard(address, destinationPort)
+    if (!verdict.allowed) tell(verdict.because)
+    return verdict.allowed
+  })
   if (addresses.length === 0 && unresolved === null) return "none"
   // Only a name that was agreed on may take a connection past the upstream proxy.
   const host = decision.by_name ? (name ?? "") : (connectHost ?? destinationIp ?? "")

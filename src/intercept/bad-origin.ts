@@ -7,6 +7,7 @@
  * that failed, a reset or an origin that is not there.
  */
 import { isIP } from "node:net"
+import { originBypassId } from "../policy/bypass-id.ts"
 import type { Decision } from "../policy/decide.ts"
 import type { OriginChoices } from "../policy/origin-choice.ts"
 import type { Upstream } from "../record/attempt.ts"
@@ -26,20 +27,20 @@ import { turnAway } from "./turn-away.ts"
 const handshakeFailure = 40
 const internalError = 80
 
-/** Why a connection with this fault is passed on unread; null: it is not. */
+/** Why a connection with this fault is passed on unread, and by which setting; null: it is not. */
 export function passedOnFor(
   { status, reason }: OriginFault,
   verifyName: string,
   all: OriginSettings,
   ofRule: OriginChoices | undefined,
-): SpliceCause | null {
-  const choice = (key: keyof OriginSettings) => ofRule?.[key] ?? all[key]
+): { cause: SpliceCause; by: keyof OriginSettings } | null {
+  const opened = (by: keyof OriginSettings, cause: SpliceCause) =>
+    (ofRule?.[by] ?? all[by]) === "splice" ? { cause, by } : null
   if (status === "wants-client-certificate")
-    return choice("on-client-certificate") === "splice" ? "client-certificate" : null
+    return opened("on-client-certificate", "client-certificate")
   if (status !== "untrusted") return null
   const nameless = isIP(verifyName) !== 0 && reason === "wrong-name"
-  const key = nameless ? "on-no-name" : "on-untrusted"
-  return choice(key) === "splice" ? "untrusted-origin" : null
+  return opened(nameless ? "on-no-name" : "on-untrusted", "untrusted-origin")
 }
 
 /** `target`: where the origin was found to be no good. */
@@ -51,16 +52,18 @@ export function meetBadOrigin(
 ): void {
   const upstream = { ...notContacted, ...fault }
   const { decision } = connection
-  const cause = passedOnFor(fault, target.verifyName, deps.origin, decision.origin)
-  if (cause === null) return refuse(connection, upstream, deps)
+  const opened = passedOnFor(fault, target.verifyName, deps.origin, decision.origin)
+  if (opened === null) return refuse(connection, upstream, deps)
   const instead: Decision = {
     do: "splice",
     rule: decision.rule,
-    splice_cause: cause,
+    splice_cause: opened.cause,
+    bypass: originBypassId(decision, opened.by),
     register_entry: null,
     by_name: decision.by_name ?? false,
     needs_resolution: decision.needs_resolution ?? false,
     splice_until: null,
+    ...(decision.within ? { within: decision.within } : {}),
   }
   passOnUnread(connection, instead, target, upstream, deps).catch((error) => {
     deps.log("error", "connection-failed", { reason: errorCode(error) })
@@ -84,7 +87,8 @@ async function passOnUnread(
   upstream: Upstream,
   deps: SensorDeps,
 ): Promise<void> {
-  const agreed = instead.by_name ? await agreedDestination(connection, instead, deps) : target
+  const agreed =
+    instead.by_name || instead.within ? await agreedDestination(connection, instead, deps) : target
   const to = typeof agreed === "object" ? within(target, agreed, deps) : null
   if (to === null) {
     if (instead.by_name) connection.nameAgrees = false

@@ -137,16 +137,26 @@ export function openDoor(deps: SensorDeps): Door {
     const destination = isTransparent(listener.kind)
       ? originalDestination(socket, listener.kind)
       : told
-    if (destination === null) {
-      guarded(visitor, socket, "", "dialled the listener itself")
-      return void socket.destroy()
-    }
+    if (destination === null) return lost(visitor)
     const found = guardedAddress(destination.address, destination.port, deps.guard)
     if (found.guarded !== null) {
       guarded(visitor, socket, destination.address, found.guarded)
       return void socket.destroy()
     }
     tunnel(addressedArrival(visitor, destination, found))
+  }
+
+  /** Who dialled the listener itself is a health check if it goes without a word; else there is no
+   * telling where it wanted to go, and it goes nowhere. */
+  function lost(visitor: Visitor): void {
+    const { socket } = visitor
+    socket.on("error", ignoreError)
+    socket.on("end", () => socket.destroy())
+    socket.setTimeout(deps.limits["connect-head-time"], () => socket.destroy())
+    socket.once("data", () => {
+      guarded(visitor, socket, "", "dialled the listener itself")
+      socket.destroy()
+    })
   }
 
   return {

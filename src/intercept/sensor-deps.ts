@@ -11,6 +11,7 @@ import type { TrialUse } from "../policy/trial-use.ts"
 import type { Attempt } from "../record/attempt.ts"
 import type { Flow } from "../record/flow.ts"
 import type { Limits } from "./limits.ts"
+import type { OpenSplices } from "./open-splices.ts"
 import type { OriginMemory } from "./origin-memory.ts"
 import type { OriginSettings } from "./origin-settings.ts"
 import type { OriginTrust } from "./origin-trust.ts"
@@ -28,13 +29,17 @@ export interface SensorFacts {
   newId: (now: number) => string
 }
 
-/** A use of a register entry: told when a splice begins and when it ends. */
+/** A use of a bypass: told when a splice begins, when it ends, and of a long one in between. */
 export interface RegisterHit {
+  /** Of a register entry, or of what the configuration declares (bypass-id.ts). */
   entry_id: string
   at_ms: number
+  /** `close`: its end, or the end of a part of it. */
   event: "open" | "close"
   sensor_id: string
+  /** Id of the flow; of a part that ends before it, with the number of the part: `id/1`. */
   connection_id: string
+  /** Both directions, since the last part; 0 for `open`. */
   bytes: number
 }
 
@@ -69,8 +74,10 @@ export interface SensorDeps {
   instead: () => Decision | null
   /** The device that an address is bound to now, unambiguously, and its groups. */
   deviceOf: (clientIp: string) => Pick<ConnectionFacts, "device_id" | "device_groups">
-  /** What this worker let through under each trial. */
+  /** What trials may still let through, over all workers. */
   trials: TrialUse
+  /** Closed with the sensor. */
+  splices: OpenSplices
   /** Wall clock in epoch milliseconds. */
   clock: () => number
   /** `socket`: the client's. */

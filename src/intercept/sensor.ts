@@ -63,6 +63,7 @@ export async function startSensor(
       await door.clients.drained(deadlineMs)
       door.close()
       door.clients.endAll()
+      deps.splices.close()
       const until = performance.now() + lastRecords
       do await delay(1)
       while (door.open > 0 && performance.now() < until)

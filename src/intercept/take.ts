@@ -1,6 +1,7 @@
 /** The way of one connection: read its hello, ask policy, then inspect, splice or block it. */
 import type { ClientHello } from "../observe/client-hello.ts"
 import { type Decision, decide, nameDisagrees } from "../policy/decide.ts"
+import { admitTrial } from "./admit-trial.ts"
 import { agreedDestination } from "./agreed-destination.ts"
 import { type Arrival, ClientConnection } from "./client-connection.ts"
 import { type Destination, destination } from "./destination.ts"
@@ -86,6 +87,7 @@ function decideAndAct(connection: ClientConnection, deps: SensorDeps): void {
       ...deps.deviceOf(arrival.clientIp),
       listener: arrival.listener,
       destination_ip: arrival.destinationIp ?? arrival.found.addresses[0] ?? null,
+      other_destinations: arrival.destinationIp === null ? arrival.found.addresses.slice(1) : [],
       hello_readable: hello !== null,
       name_agrees: connection.nameAgrees,
     },
@@ -110,12 +112,11 @@ async function spliceAgreed(
   deps: SensorDeps,
 ): Promise<void> {
   const to = await agreedDestination(connection, decision, deps)
-  if (typeof to === "object") {
-    connection.spliceCause = decision.splice_cause
-    return splice(connection, decision, to, deps)
-  }
-  connection.decision = nameDisagrees
-  inspectOrPass(connection, deps)
+  const admitted = typeof to === "object" ? admitTrial(decision, deps) : nameDisagrees
+  connection.decision = admitted
+  if (typeof to !== "object" || admitted.do !== "splice") return inspectOrPass(connection, deps)
+  connection.spliceCause = admitted.splice_cause
+  splice(connection, admitted, to, deps)
 }
 
 function inspectOrPass(connection: ClientConnection, deps: SensorDeps): void {

@@ -89,6 +89,11 @@ export class OpaqueSession {
     return this.#settled
   }
 
+  /** The origin's ServerHello is in, no HelloRetryRequest. */
+  get answered(): boolean {
+    return this.#serverHello !== undefined
+  }
+
   #feed(direction: RecordHeaders, bytes: Uint8Array): void {
     if (this.#settled) return
     direction.feed(bytes)

@@ -62,38 +62,70 @@ export function parseNetwork(text: string): Network {
 }
 
 /**
- * Values filed under networks. A look-up costs one probe for each distinct prefix length, however
- * many networks there are. Holds what its owner adds, which comes from parsed configuration.
+ * One value a network. A look-up costs one probe for each distinct prefix length, however many
+ * networks there are. Holds what its owner sets, which comes from parsed configuration.
  */
-export class NetworkTable<Value> {
-  /** Prefix length -> masked address -> values in the order they were added. */
-  readonly #v4 = new Map<number, Map<number, Value[]>>()
-  readonly #v6 = new Map<number, Map<string, Value[]>>()
+export class NetworkMap<Value> {
+  /** Prefix length -> masked address -> value. */
+  readonly #v4 = new Map<number, Map<number, Value>>()
+  readonly #v6 = new Map<number, Map<string, Value>>()
 
   get empty(): boolean {
     return this.#v4.size === 0 && this.#v6.size === 0
   }
 
-  add({ address, prefix }: Network, value: Value): void {
+  get({ address, prefix }: Network): Value | undefined {
+    return address.version === 4
+      ? this.#v4.get(prefix)?.get(mask4(address.bits, prefix))
+      : this.#v6.get(prefix)?.get(mask6(address.groups, prefix).join())
+  }
+
+  set({ address, prefix }: Network, value: Value): void {
     if (address.version === 4) file(this.#v4, prefix, mask4(address.bits, prefix), value)
     else file(this.#v6, prefix, mask6(address.groups, prefix).join(), value)
   }
 
-  /** The values of every network that holds the address, one list a network. */
-  lookUp(address: Address): Value[][] {
-    const found: Value[][] = []
+  delete({ address, prefix }: Network): void {
+    if (address.version === 4) unfile(this.#v4, prefix, mask4(address.bits, prefix))
+    else unfile(this.#v6, prefix, mask6(address.groups, prefix).join())
+  }
+
+  values(): Value[] {
+    const filed = [...this.#v4.values(), ...this.#v6.values()]
+    return filed.flatMap((values) => [...values.values()])
+  }
+
+  /** The values of every network that holds the address. */
+  covering(address: Address): Value[] {
+    const found: Value[] = []
     if (address.version === 4) {
       for (const [prefix, filed] of this.#v4) {
-        const values = filed.get(mask4(address.bits, prefix))
-        if (values) found.push(values)
+        const value = filed.get(mask4(address.bits, prefix))
+        if (value !== undefined) found.push(value)
       }
       return found
     }
     for (const [prefix, filed] of this.#v6) {
-      const values = filed.get(mask6(address.groups, prefix).join())
-      if (values) found.push(values)
+      const value = filed.get(mask6(address.groups, prefix).join())
+      if (value !== undefined) found.push(value)
     }
     return found
+  }
+}
+
+/** Any number of values a network, in the order they were added. */
+export class NetworkTable<Value> {
+  readonly #lists = new NetworkMap<Value[]>()
+
+  add(network: Network, value: Value): void {
+    const values = this.#lists.get(network)
+    if (values) values.push(value)
+    else this.#lists.set(network, [value])
+  }
+
+  /** The values of every network that holds the address, one list a network. */
+  lookUp(address: Address): Value[][] {
+    return this.#lists.covering(address)
   }
 }
 
@@ -186,7 +218,8 @@ function readPrefix(text: string): number {
   return /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN
 }
 
-function masked(address: Address, prefix: number): Address {
+/** The address of the network of this prefix length that holds it. */
+export function masked(address: Address, prefix: number): Address {
   if (address.version === 4) return { version: 4, bits: mask4(address.bits, prefix) }
   return { version: 6, groups: mask6(address.groups, prefix) }
 }
@@ -207,14 +240,17 @@ function part(groups: readonly number[], index: number): number {
 }
 
 function file<Key, Value>(
-  table: Map<number, Map<Key, Value[]>>,
+  table: Map<number, Map<Key, Value>>,
   prefix: number,
   key: Key,
   value: Value,
 ): void {
-  const filed = table.get(prefix) ?? new Map<Key, Value[]>()
+  const filed = table.get(prefix) ?? new Map<Key, Value>()
   table.set(prefix, filed)
-  const values = filed.get(key)
-  if (values) values.push(value)
-  else filed.set(key, [value])
+  filed.set(key, value)
+}
+
+function unfile<Key>(table: Map<number, Map<Key, unknown>>, prefix: number, key: Key): void {
+  const filed = table.get(prefix)
+  if (filed?.delete(key) && filed.size === 0) table.delete(prefix)
 }

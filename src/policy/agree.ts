@@ -26,6 +26,14 @@ export type Agreement = { ok: true; dial: string[] } | { ok: false; because: str
 
 /** Fails closed: on `ok: false` the connection is inspected under `nameDisagrees`. */
 export function agree(decision: Decision, spoken: Spoken): Agreement {
+  const agreement = agreeOnName(decision, spoken)
+  const { within } = decision
+  if (!agreement.ok || within === undefined) return agreement
+  const dial = agreement.dial.filter((address) => within.has(address))
+  return dial.length > 0 ? { ok: true, dial } : no(`no address is in ${within.texts.join(", ")}`)
+}
+
+function agreeOnName(decision: Decision, spoken: Spoken): Agreement {
   const { sni, connect_host, destination_ip, unresolved } = spoken
   if (unresolved !== null) return agreeUnresolved(decision, spoken, unresolved)
   const resolved = addresses(spoken.resolved)

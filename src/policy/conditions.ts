@@ -5,7 +5,15 @@
  * know the order of rules or what follows from a match.
  */
 import { canonicalHost, type HostPattern, parseHostPattern } from "../record/host-pattern.ts"
-import { addressText, NetworkSet, parseNetwork, readAddress } from "./addresses.ts"
+import {
+  type Address,
+  addressText,
+  masked,
+  type Network,
+  NetworkSet,
+  parseNetwork,
+  readAddress,
+} from "./addresses.ts"
 import { type ConnectionView, isAddress } from "./connection-view.ts"
 import type { Conditions, NameAnswer } from "./settings.ts"
 
@@ -37,7 +45,7 @@ export function compileConditions(when: Conditions, hosts: "own" | "any"): Condi
   add(when["device-group"], groupIs)
   add(when.sni, (patterns) => hostIs(patterns, hosts))
   add(when.client, clientIn)
-  add(when.destination, destinationIn)
+  add(when.destination, (networks) => destinationIn(networks, hosts))
   return conditions
 }
 
@@ -78,7 +86,7 @@ export function nameAgreesIs(answers: readonly NameAnswer[]): Condition {
   }
 }
 
-function nameAnswer(agrees: boolean | null): NameAnswer {
+export function nameAnswer(agrees: boolean | null): NameAnswer {
   return agrees === null ? "unknown" : agrees ? "yes" : "no"
 }
 
@@ -118,12 +126,21 @@ export function clientIn(networks: readonly string[]): Condition {
   }
 }
 
-export function destinationIn(networks: readonly string[]): Condition {
+/** `own`: the address that the client asked for, or the first that the sensor resolved. `any`: every
+ * address that the connection may go to, so that a blocked network is not reached through another
+ * answer of its name, nor in an IPv6 form that carries the address. */
+export function destinationIn(networks: readonly string[], hosts: "own" | "any"): Condition {
   const set = new NetworkSet(networks.map(parseNetwork))
   return {
-    holds: ({ destination }) => destination !== null && set.has(destination),
+    holds:
+      hosts === "any"
+        ? ({ destinations }) => destinations.some((address) => set.has(address))
+        : ({ destination }) => destination !== null && set.has(destination),
     asks: `destination is in ${either(set.texts)}`,
-    shows: ({ facts }) => facts.destination_ip ?? unknown,
+    shows: ({ facts }) => {
+      const others = hosts === "any" ? (facts.other_destinations ?? []) : []
+      return facts.destination_ip === null ? unknown : [facts.destination_ip, ...others].join(", ")
+    },
   }
 }
 
@@ -132,12 +149,12 @@ export function destinationIn(networks: readonly string[]): Condition {
  * `any`: each host that it names counts, so that a blocked name is not reached under another SNI.
  */
 export function hostIs(texts: readonly string[], hosts: "own" | "any"): Condition {
-  const covers = hostMatcher(texts.map(readHostPattern))
+  const { covers, coversAddress } = hostMatcher(texts.map(readHostPattern))
   return {
     holds:
       hosts === "any"
-        ? (view) => view.hosts.some(covers)
-        : ({ host }) => host !== null && covers(host),
+        ? (view) => view.hosts.some(covers) || view.addresses.some(coversAddress)
+        : ({ host }) => host !== null && (covers(host) || coversAddress(addressOf(host))),
     asks: `host is ${either(texts)}`,
     shows: (view) => (hosts === "any" ? view.hosts.join(" and ") : (view.host ?? "")) || unknown,
   }
@@ -154,8 +171,12 @@ export function readHostPattern(text: string): HostPattern {
   return parseHostPattern(text)
 }
 
-/** Whether a canonical host is covered by one of the patterns; cost grows with its labels only. */
-function hostMatcher(patterns: readonly HostPattern[]): (host: string) => boolean {
+/** Whether a canonical name, or an address, is covered by one of the patterns; cost grows with the
+ * labels of the name only. */
+function hostMatcher(patterns: readonly HostPattern[]): {
+  covers: (name: string) => boolean
+  coversAddress: (address: Address | null) => boolean
+} {
   const names = new Set<string>()
   const suffixes = new Set<string>()
   const networks = []
@@ -165,24 +186,28 @@ function hostMatcher(patterns: readonly HostPattern[]): (host: string) => boolea
     else networks.push(patternNetwork(pattern))
   }
   const addresses = networks.length > 0 ? new NetworkSet(networks) : null
-  return (host) => {
-    if (names.has(host)) return true
-    if (addresses !== null && isAddress(host)) {
-      const address = readAddress(host)
-      return address !== null && addresses.has(address)
-    }
-    if (suffixes.size === 0) return false
-    for (let dot = host.indexOf("."); dot >= 0; dot = host.indexOf(".", dot + 1))
-      if (dot > 0 && suffixes.has(host.slice(dot))) return true
-    return false
+  return {
+    covers: (name) => {
+      if (names.has(name)) return true
+      if (suffixes.size === 0) return false
+      for (let dot = name.indexOf(".", 1); dot >= 0; dot = name.indexOf(".", dot + 1))
+        if (suffixes.has(name.slice(dot))) return true
+      return false
+    },
+    coversAddress: (address) => (address && addresses?.has(address)) ?? false,
   }
 }
 
-function patternNetwork(pattern: Extract<HostPattern, { kind: "network" }>) {
+function addressOf(host: string): Address | null {
+  return isAddress(host) ? readAddress(host) : null
+}
+
+export function patternNetwork(pattern: Extract<HostPattern, { kind: "network" }>): Network {
   const [address, prefix] = pattern.network
   const read = readAddress(address.toString())
   if (read === null) throw new Error(`host pattern "${pattern.text}": not an address`)
-  return { text: `${addressText(read)}/${prefix}`, address: read, prefix }
+  const base = masked(read, prefix)
+  return { text: `${addressText(base)}/${prefix}`, address: base, prefix }
 }
 
 /** At most eight values are written out. */

@@ -1,6 +1,7 @@
 /** A connection as the conditions of policy see it: facts in canonical form, read once. */
 import { canonicalHost } from "../record/host-pattern.ts"
 import { type Address, canonicalAddress, readAddress } from "./addresses.ts"
+import { carriedAddresses } from "./guard.ts"
 
 /** What is known when a decision is due: after the ClientHello, before anything is dialled. */
 export interface ConnectionFacts {
@@ -15,6 +16,8 @@ export interface ConnectionFacts {
   connect_host: string | null
   /** The address that the client asked for, or that the sensor resolved for it. */
   destination_ip: string | null
+  /** The other addresses that the sensor resolved and may dial: a block or inspect goes by any. */
+  other_destinations?: readonly string[]
   destination_port: number
   alpn_offered: readonly string[]
   stack: string | null
@@ -32,8 +35,11 @@ export class ConnectionView {
   readonly facts: ConnectionFacts
   readonly sni: string | null
   readonly connectHost: string | null
+  #hosts: readonly string[] | undefined
   #client: Address | null | undefined
   #destination: Address | null | undefined
+  #destinations: readonly Address[] | undefined
+  #addresses: readonly Address[] | undefined
 
   constructor(facts: ConnectionFacts) {
     this.facts = facts
@@ -54,12 +60,15 @@ export class ConnectionView {
   }
 
   /** Every host that the connection names; a `block` or `inspect` goes by any of them. */
-  get hosts(): string[] {
-    const { sni, connectHost } = this
-    const hosts = sni === null ? [] : [sni]
-    if (connectHost !== null && connectHost !== sni) hosts.push(connectHost)
-    if (this.facts.destination_ip !== null) hosts.push(this.facts.destination_ip)
-    return hosts
+  get hosts(): readonly string[] {
+    if (this.#hosts === undefined) {
+      const { sni, connectHost } = this
+      const hosts = sni === null ? [] : [sni]
+      if (connectHost !== null && connectHost !== sni) hosts.push(connectHost)
+      if (this.facts.destination_ip !== null) hosts.push(this.facts.destination_ip)
+      this.#hosts = hosts
+    }
+    return this.#hosts
   }
 
   get stack(): string | null {
@@ -82,6 +91,35 @@ export class ConnectionView {
     }
     return this.#destination
   }
+
+  /** Every address that the connection may go to: what a block or inspect goes by. An IPv6 form that
+   * carries an IPv4 address (NAT64, 6to4, ...) is both. */
+  get destinations(): readonly Address[] {
+    if (this.#destinations === undefined) {
+      const { other_destinations = [] } = this.facts
+      const others = other_destinations.map(readAddress)
+      this.#destinations = withCarried([this.destination, ...others])
+    }
+    return this.#destinations
+  }
+
+  /** Every address that it names or may go to. */
+  get addresses(): readonly Address[] {
+    if (this.#addresses === undefined) {
+      const { sni, connectHost } = this
+      const named = [sni, connectHost === sni ? null : connectHost]
+        .filter((host) => host !== null && looksLikeAddress(host))
+        .map((host) => readAddress(host ?? ""))
+      this.#addresses = [...withCarried(named), ...this.destinations]
+    }
+    return this.#addresses
+  }
+}
+
+function withCarried(addresses: readonly (Address | null)[]): Address[] {
+  return addresses.flatMap((address) =>
+    address === null ? [] : [address, ...carriedAddresses(address)],
+  )
 }
 
 /** A host as seen, in the one form that is compared: an address as `canonicalAddress` writes it,

@@ -3,18 +3,22 @@
  *
  * In: the facts known after the ClientHello, a prepared policy, the time. Out: the decision and
  * what made it. It must not know sockets or DNS: what needs resolution is said in the decision,
- * and `agree` judges the answer. Rules come first, in their order; then the register; then inspect.
+ * and `agree` judges the answer. Rules come first, in their order; then what a person put into the
+ * register; then the lists; then what the sensor made; then inspect.
  */
 import type { DecisionKind, SpliceCause } from "../record/common.ts"
 import type { RegisterEntry } from "../record/register-entry.ts"
+import { NetworkSet, parseNetwork } from "./addresses.ts"
 import { type ConnectionFacts, ConnectionView, isAddress } from "./connection-view.ts"
 import { type OriginChoices, opensOrigins } from "./origin-choice.ts"
-import { entryDoes, type Policy } from "./prepare.ts"
-import type { Rule } from "./settings.ts"
+import type { Policy } from "./prepare.ts"
+import { entryDoes, isOfPerson } from "./register-index.ts"
+import type { ListedHost, Rule } from "./settings.ts"
 
 export interface Decision {
   do: DecisionKind
-  /** Name of the rule or id of the register entry that decided; `default`; `name-disagrees`. */
+  /** Name of the rule, `list:` and name of the list, or id of the register entry that decided;
+   * `default`; `name-disagrees`. */
   rule: string
   splice_cause: SpliceCause | null
   register_entry: string | null
@@ -23,10 +27,16 @@ export interface Decision {
   by_name: boolean
   /** The name must be resolved by the sensor for `agree`; false if it is an address. */
   needs_resolution: boolean
-  /** For a trial: the time (epoch milliseconds) at which the splice is cut even if in use. */
+  /** The time (epoch milliseconds) at which the splice is cut even if in use: the end of its register
+   * entry, and of a trial's minutes; null: none. */
   splice_until: number | null
+  /** It rests on the destination's network: only addresses in it may be dialled under it, or a name
+   * with one address inside and one outside would open a tunnel to the outside. */
+  within?: NetworkSet
   /** What the rule says of origins that are no good, if it does. */
   origin?: OriginChoices
+  /** What spliced it, as the register knows it, where `rule` does not tell (bypass-id.ts). */
+  bypass?: string
 }
 
 const inspect: Decision = Object.freeze({
@@ -52,27 +62,41 @@ export function decide(facts: ConnectionFacts, policy: Policy, now: number): Dec
 
 function firstDecision(view: ConnectionView, policy: Policy, now: number): Decision {
   const rule = policy.rules.first(view, now)
-  if (rule) return byRule(rule.value, view)
+  if (rule) return byRule(rule.value, view, policy)
   const entry = policy.register.first(view, now)
-  return entry ? byEntry(entry.value, view, policy, now) : inspect
+  if (entry && isOfPerson(entry)) return byEntry(entry, view, policy, now)
+  const listed = policy.lists.first(view, now)
+  if (listed) return byList(listed.value, view)
+  return entry ? byEntry(entry, view, policy, now) : inspect
 }
 
-function byRule(rule: Rule, view: ConnectionView): Decision {
-  if (rule.origin !== undefined)
+function byRule(rule: Rule, view: ConnectionView, { rule_networks }: Policy): Decision {
+  const { name, when, origin } = rule
+  const within = rule_networks.get(name)
+  const limit = within ? { within } : {}
+  if (origin !== undefined)
     return {
       ...inspect,
-      rule: rule.name,
-      origin: rule.origin,
-      ...named(opensOrigins(rule.origin) && rule.when.sni !== undefined, view),
+      rule: name,
+      origin,
+      ...named(opensOrigins(origin) && when.sni !== undefined, view),
+      ...limit,
     }
-  if (rule.do !== "splice") return { ...inspect, do: rule.do, rule: rule.name }
+  if (rule.do !== "splice") return { ...inspect, do: rule.do, rule: name }
   return {
     ...inspect,
     do: "splice",
-    rule: rule.name,
+    rule: name,
     splice_cause: rule.cause ?? "operator",
-    ...named(rule.when.sni !== undefined, view),
+    ...named(when.sni !== undefined, view),
+    ...limit,
   }
+}
+
+/** A list is about names, so they have to agree. */
+function byList({ list, cause }: ListedHost, view: ConnectionView): Decision {
+  const rule = `list:${list}`
+  return { ...inspect, do: "splice", rule, splice_cause: cause, ...named(true, view) }
 }
 
 function byEntry(
@@ -81,6 +105,7 @@ function byEntry(
   policy: Policy,
   now: number,
 ): Decision {
+  const { sni, destination_network } = entry.scope
   const by = { rule: entry.id, register_entry: entry.id }
   if (entryDoes(entry, policy.control) === "block") return { ...inspect, ...by, do: "block" }
   return {
@@ -88,9 +113,19 @@ function byEntry(
     ...by,
     do: "splice",
     splice_cause: entry.kind,
-    ...named(entry.scope.sni !== null, view),
-    splice_until: entry.kind === "trial" ? trialEnd(entry, policy, now) : null,
+    ...named(sni !== null, view),
+    splice_until: endOf(entry, policy, now),
+    ...(destination_network === null
+      ? {}
+      : { within: new NetworkSet([parseNetwork(destination_network)]) }),
   }
+}
+
+function endOf(entry: RegisterEntry, policy: Policy, now: number): number | null {
+  const end = entry.expires_at === null ? null : Date.parse(entry.expires_at)
+  if (entry.kind !== "trial") return end
+  const cut = trialEnd(entry, policy, now)
+  return end === null ? cut : Math.min(end, cut)
 }
 
 function named(by_name: boolean, { host }: ConnectionView) {

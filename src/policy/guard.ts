@@ -167,6 +167,12 @@ function carriedIPv4(
   })
 }
 
+/** The IPv4 addresses that a form of IPv6 carries, under the prefixes that are the same everywhere. */
+export function carriedAddresses(address: Address): Address[] {
+  return address.version === 4 ? [] : carriedIPv4(address, commonCarriers).map(({ inner }) => inner)
+}
+const commonCarriers = carrierTable([])
+
 function octet(groups: readonly number[], at: number): number {
   const group = groups[at >> 1] ?? 0
   return at % 2 === 0 ? group >> 8 : group & 255

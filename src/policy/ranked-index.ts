@@ -1,137 +1,160 @@
 /**
  * Finds the first of many ordered things that match a connection without asking each of them.
  *
- * In: conditions with a rank, and what they can be filed under. Out: the one with the lowest rank
- * whose conditions all hold. It must not know rules or register entries.
+ * In: conditions with their place in the order, and the facets to file them under. Out: the first
+ * whose conditions all hold. It must not know rules, lists or register entries.
  */
-import { NetworkTable, parseNetwork } from "./addresses.ts"
 import type { Condition } from "./conditions.ts"
 import type { ConnectionView } from "./connection-view.ts"
+import { type Dimension, type Facet, FacetTable } from "./facets.ts"
 
-/** What a thing can be filed under: each part that is given must hold for it to match. */
-export interface Anchors {
-  device_id?: string | null
-  /** Exact names, and suffixes with their leading dot; null where the host is not so simple. */
-  hosts: HostAnchors | null
-  client?: readonly string[] | undefined
-  destination?: readonly string[] | undefined
-  stacks?: readonly string[] | undefined
-  groups?: readonly string[] | undefined
-  ports?: readonly number[] | undefined
-}
-
-export interface HostAnchors {
-  names: readonly string[]
-  suffixes: readonly string[]
-}
-
+/** The lower `order` wins; of one order the lower `tie`. Both together are unique in an index. */
 export interface Ranked<Value> {
   value: Value
-  rank: number
+  order: number
+  tie: string
   conditions: readonly Condition[]
+  facets: readonly Facet[]
 }
 
-/**
- * Each thing is filed once, under the first it has of: device, host, client network, destination
- * network, stack, device group, port; what has none of them is asked each time. Grows only with the
- * settings and the register that it is built from.
- */
-export class RankedIndex<Value> {
-  /** In the order of rank. */
-  readonly all: readonly Ranked<Value>[]
-  readonly #devices = new Map<string, HostTable<Value>>()
-  readonly #hosts = new HostTable<Value>()
-  readonly #clients = new NetworkTable<Ranked<Value>>()
-  readonly #destinations = new NetworkTable<Ranked<Value>>()
-  readonly #stacks = new Map<string, Ranked<Value>[]>()
-  readonly #groups = new Map<string, Ranked<Value>[]>()
-  readonly #ports = new Map<number, Ranked<Value>[]>()
+/** So many things share a shelf before it is divided by their next facet: asking them is cheaper than
+ * another table, and most shelves hold one. */
+const few = 8
 
-  /** Takes things in the order in which they shall win. */
-  constructor(
-    things: readonly { value: Value; conditions: readonly Condition[]; anchors: Anchors }[],
-  ) {
-    this.all = things.map(({ value, conditions, anchors }, rank) => {
-      const ranked = { value, rank, conditions }
-      this.#file(ranked, anchors)
-      return ranked
-    })
+/** Holds what its owner adds: the settings and the register. Adding and removing cost what one thing
+ * costs, however many there are, and leave what building anew would give. */
+export class RankedIndex<Value> {
+  readonly #all = new Set<Ranked<Value>>()
+  readonly #root = new Shelf<Value>(0)
+
+  constructor(things: Iterable<Ranked<Value>> = []) {
+    for (const thing of things) this.add(thing)
   }
 
+  get size(): number {
+    return this.#all.size
+  }
+
+  /** In their order; sorted each time. */
+  all(): Ranked<Value>[] {
+    return [...this.#all].sort(compare)
+  }
+
+  add(thing: Ranked<Value>): void {
+    this.#all.add(thing)
+    this.#root.add(thing)
+  }
+
+  /** Takes the very object that was added. */
+  remove(thing: Ranked<Value>): void {
+    if (this.#all.delete(thing)) this.#root.remove(thing)
+  }
+
+  /** `now` is in epoch milliseconds. */
   first(view: ConnectionView, now: number): Ranked<Value> | null {
     let best: Ranked<Value> | null = null
-    const consider = (ranked: readonly Ranked<Value>[] | undefined) => {
-      if (ranked === undefined) return
-      for (const one of ranked) {
-        if (best !== null && one.rank >= best.rank) return
-        if (!holds(one.conditions, view, now)) continue
-        best = one
-        return
+    const look = (shelf: Shelf<Value>) => {
+      for (const thing of shelf.here) {
+        if (best !== null && compare(best, thing) <= 0) break
+        if (!holds(thing.conditions, view, now)) continue
+        best = thing
+        break
       }
+      if (shelf.tables) for (const table of shelf.tables.values()) table.visit(view, look)
     }
-    const { device_id, device_groups, destination_port } = view.facts
-    if (device_id !== null) this.#devices.get(device_id)?.visit(view, consider)
-    this.#hosts.visit(view, consider)
-    if (!this.#clients.empty && view.client) this.#clients.lookUp(view.client).forEach(consider)
-    if (!this.#destinations.empty && view.destination)
-      this.#destinations.lookUp(view.destination).forEach(consider)
-    if (this.#stacks.size > 0 && view.stack !== null) consider(this.#stacks.get(view.stack))
-    if (this.#groups.size > 0) for (const group of device_groups) consider(this.#groups.get(group))
-    if (this.#ports.size > 0) consider(this.#ports.get(destination_port))
+    look(this.#root)
     return best
-  }
-
-  #file(ranked: Ranked<Value>, anchors: Anchors): void {
-    const { device_id, hosts, client, destination, stacks, groups, ports } = anchors
-    if (device_id) {
-      const table = this.#devices.get(device_id) ?? new HostTable<Value>()
-      this.#devices.set(device_id, table)
-      table.add(ranked, hosts)
-    } else if (hosts) this.#hosts.add(ranked, hosts)
-    else if (client) for (const network of client) this.#clients.add(parseNetwork(network), ranked)
-    else if (destination)
-      for (const network of destination) this.#destinations.add(parseNetwork(network), ranked)
-    else if (stacks) for (const stack of stacks) push(this.#stacks, stack, ranked)
-    else if (groups) for (const group of groups) push(this.#groups, group, ranked)
-    else if (ports) for (const port of ports) push(this.#ports, port, ranked)
-    else this.#hosts.add(ranked, null)
   }
 }
 
-/** Things by the host they are about; a look-up probes once for each label of each host. */
-class HostTable<Value> {
-  readonly #names = new Map<string, Ranked<Value>[]>()
-  readonly #suffixes = new Map<string, Ranked<Value>[]>()
-  readonly #anyHost: Ranked<Value>[] = []
+/** Things that have their first `depth` facets in common. */
+class Shelf<Value> {
+  /** All of them, in their order; where it is divided only those without a further facet. */
+  readonly here: Ranked<Value>[] = []
+  tables: Map<Dimension, FacetTable<Shelf<Value>>> | null = null
+  readonly #depth: number
 
-  add(ranked: Ranked<Value>, hosts: HostAnchors | null): void {
-    if (!hosts) {
-      this.#anyHost.push(ranked)
-      return
-    }
-    for (const name of hosts.names) push(this.#names, name, ranked)
-    for (const suffix of hosts.suffixes) push(this.#suffixes, suffix, ranked)
+  constructor(depth: number) {
+    this.#depth = depth
   }
 
-  visit(view: ConnectionView, consider: (ranked: readonly Ranked<Value>[] | undefined) => void) {
-    if (this.#anyHost.length > 0) consider(this.#anyHost)
-    if (this.#names.size === 0 && this.#suffixes.size === 0) return
-    for (const host of view.hosts) {
-      consider(this.#names.get(host))
-      if (this.#suffixes.size === 0) continue
-      for (let dot = host.indexOf("."); dot >= 0; dot = host.indexOf(".", dot + 1))
-        consider(this.#suffixes.get(host.slice(dot)))
+  get empty(): boolean {
+    return this.here.length === 0 && this.tables === null
+  }
+
+  add(thing: Ranked<Value>): void {
+    const facet = thing.facets[this.#depth]
+    if (facet && this.tables === null && this.here.length >= few) this.#divide()
+    if (facet && this.tables) this.#file(thing, facet, this.tables)
+    else insert(this.here, thing)
+  }
+
+  remove(thing: Ranked<Value>): void {
+    const facet = thing.facets[this.#depth]
+    const table = facet && this.tables?.get(facet.dimension)
+    if (!facet || !this.tables) return extract(this.here, thing)
+    if (!table) return
+    for (const key of facet.keys) {
+      const below = table.get(key)
+      below?.remove(thing)
+      if (below?.empty) table.delete(key)
+    }
+    if (table.empty) this.tables.delete(facet.dimension)
+    if (this.tables.size === 0) this.tables = null
+  }
+
+  #divide(): void {
+    this.tables = new Map()
+    const before = this.here.splice(0)
+    for (const thing of before) {
+      const facet = thing.facets[this.#depth]
+      if (facet) this.#file(thing, facet, this.tables)
+      else this.here.push(thing)
+    }
+    if (this.tables.size === 0 && this.here.length === 0) this.tables = null
+  }
+
+  #file(
+    thing: Ranked<Value>,
+    { dimension, keys }: Facet,
+    tables: Map<Dimension, FacetTable<Shelf<Value>>>,
+  ): void {
+    const table = tables.get(dimension) ?? new FacetTable<Shelf<Value>>(dimension)
+    tables.set(dimension, table)
+    for (const key of keys) {
+      const below = table.get(key) ?? new Shelf<Value>(this.#depth + 1)
+      table.set(key, below)
+      below.add(thing)
     }
   }
+}
+
+function compare(a: Ranked<unknown>, b: Ranked<unknown>): number {
+  return a.order - b.order || (a.tie < b.tie ? -1 : a.tie > b.tie ? 1 : 0)
+}
+
+/** Where a thing stands or belongs, by halving. */
+function place(sorted: readonly Ranked<unknown>[], thing: Ranked<unknown>): number {
+  let [from, to] = [0, sorted.length]
+  while (from < to) {
+    const middle = (from + to) >> 1
+    const other = sorted[middle]
+    if (other && compare(other, thing) < 0) from = middle + 1
+    else to = middle
+  }
+  return from
+}
+
+function insert<Value>(sorted: Ranked<Value>[], thing: Ranked<Value>): void {
+  sorted.splice(place(sorted, thing), 0, thing)
+}
+
+function extract<Value>(sorted: Ranked<Value>[], thing: Ranked<Value>): void {
+  const at = place(sorted, thing)
+  if (sorted[at] === thing) sorted.splice(at, 1)
 }
 
 function holds(conditions: readonly Condition[], view: ConnectionView, now: number): boolean {
   for (const condition of conditions) if (!condition.holds(view, now)) return false
   return true
-}
-
-function push<Key, Value>(table: Map<Key, Value[]>, key: Key, value: Value): void {
-  const filed = table.get(key)
-  if (filed) filed.push(value)
-  else table.set(key, [value])
 }

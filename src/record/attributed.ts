@@ -4,6 +4,7 @@ import type { AppEvent } from "./app-event.ts"
 import type { Attempt } from "./attempt.ts"
 import type { Profile } from "./common.ts"
 import type { Device } from "./device.ts"
+import type { Drift } from "./drift.ts"
 import type { AppAttribution, DeviceAttribution } from "./finding.ts"
 import type { Flow } from "./flow.ts"
 import type { Posture } from "./posture.ts"
@@ -53,6 +54,8 @@ export interface JudgementContext {
   accepted_elsewhere: LookUp<string[]>
   /** Destinations seen from so many other devices by the app: `app_id|destination` -> devices. */
   baseline: LookUp<number>
+  /** What has become different under a bypass: id of its register entry -> drifts, oldest first. */
+  drifts: LookUp<Drift[]>
   /** True from a change of CA, leaf profile or configuration on which refusals rose across devices
    * and destinations: nothing is accused, the operator is paged. */
   sensor_fault: boolean

@@ -7,11 +7,16 @@ type Unit = keyof typeof UNIT_MS
 /** Ten years: beyond it a duration is a slip of the pen, and far below it sums stay exact. */
 const MAX_MS = 3_650 * UNIT_MS.d
 
-/** A whole number and one unit, without a space; read as milliseconds. */
-export const Duration = z.string().transform((text, context): number => {
+/** A whole number and one unit, without a space; read as milliseconds, and written back as text. */
+export const Duration = z.codec(z.string(), z.number(), {
+  decode: (text, context) => readDuration(text, context.issues),
+  encode: durationText,
+})
+
+function readDuration(text: string, issues: z.core.$ZodRawIssue[]): number {
   const [, number = "", unit = ""] = /^(\d{1,15})(ms|s|m|h|d)$/.exec(text) ?? []
   if (unit === "") {
-    context.issues.push({
+    issues.push({
       code: "custom",
       input: text,
       message: `"${text}" is not a duration: write a whole number and a unit, as in 500ms, 10s, 5m, 12h or 7d`,
@@ -20,7 +25,7 @@ export const Duration = z.string().transform((text, context): number => {
   }
   const ms = Number(number) * UNIT_MS[unit as Unit]
   if (ms > MAX_MS) {
-    context.issues.push({
+    issues.push({
       code: "custom",
       input: text,
       message: `"${text}" is longer than 3650d, the longest duration`,
@@ -28,7 +33,7 @@ export const Duration = z.string().transform((text, context): number => {
     return z.NEVER
   }
   return ms
-})
+}
 
 /** The shortest exact text of a duration, in the largest unit that divides it: 86400000 -> `1d`. */
 export function durationText(ms: number): string {

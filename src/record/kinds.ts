@@ -5,10 +5,12 @@ import { AppEvent } from "./app-event.ts"
 import { Attempt } from "./attempt.ts"
 import { Binding } from "./binding.ts"
 import { Device } from "./device.ts"
+import { Drift } from "./drift.ts"
 import { Finding } from "./finding.ts"
 import { Flow } from "./flow.ts"
 import { Incident } from "./incident.ts"
 import { Posture } from "./posture.ts"
+import { RegisterChange } from "./register-change.ts"
 import { RegisterEntry } from "./register-entry.ts"
 
 /** Kind in the plural -> the name of one in an exported line, and its schema. */
@@ -21,6 +23,8 @@ export const kinds = {
   apps: { record: "app", schema: App },
   bindings: { record: "binding", schema: Binding },
   register: { record: "register", schema: RegisterEntry },
+  "register-changes": { record: "register-change", schema: RegisterChange },
+  drifts: { record: "drift", schema: Drift },
   findings: { record: "finding", schema: Finding },
   incidents: { record: "incident", schema: Incident },
   alerts: { record: "alert", schema: Alert },
@@ -38,6 +42,8 @@ export interface RecordOf {
   apps: App
   bindings: Binding
   register: RegisterEntry
+  "register-changes": RegisterChange
+  drifts: Drift
   findings: Finding
   incidents: Incident
   alerts: Alert

@@ -33,6 +33,11 @@ export interface ScopeJudgement {
   qualifying: { by: "app" | "user-agent" | "stack"; domains: string[]; ids: string[] } | null
   /** Our own upstream leg verified the name at the address during the refusals. */
   upstream_verified: boolean
+  /** Epoch milliseconds of the first refusal that counts, the last strong one, and the last
+   * acceptance; null if there was none. */
+  first_refusal_ms: number | null
+  last_refusal_ms: number | null
+  last_acceptance_ms: number | null
   /** Epoch milliseconds of the first and last evidence. */
   first_ms: number
   last_ms: number

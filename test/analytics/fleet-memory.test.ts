@@ -42,3 +42,15 @@ t.test("what is refused everywhere, and trials of it, make no baseline", async (
   }
   t.equal(fleet.baseline("d9").get(baselineKey(bank, target)), undefined)
 })
+
+t.test("of what the whole fleet shares only so many devices are remembered", async (t) => {
+  const fleet = new FleetMemory()
+  const devices = Array.from({ length: 50 }, (_, nth) => `d${nth}`)
+  for (const device_id of devices)
+    for (const _ of [1, 2, 3, 4])
+      fleet.noteAttempt(by(attempt(target, 0, "accepted"), who({ device_id })))
+  t.equal(fleet.baseline("d1").get(baselineKey(bank, target)), 31)
+  t.equal(fleet.acceptedElsewhere("d1").get(elsewhere)?.length, 7 * 3)
+  t.equal(fleet.acceptedElsewhere("d49").get(elsewhere)?.length, 8 * 3)
+  t.equal(fleet.size, 3, "the app's acceptances, its baseline, the stack's")
+})

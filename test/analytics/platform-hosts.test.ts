@@ -1,13 +1,15 @@
 import t from "tap"
 import { covers } from "../../src/analytics/host-list.ts"
 import { isPlatformApp, platformHosts } from "../../src/analytics/platform-hosts.ts"
+import { AnalyticsSettings } from "../../src/analytics/settings.ts"
+import { shippedLists } from "../../src/policy/shipped-lists.ts"
 
-t.test("each host has a source and the day it was read, and is a pattern", async (t) => {
-  for (const { pattern, source, read } of platformHosts) {
-    t.match(source, /^https:\/\/support\.(apple|google)\.com\//)
-    t.match(read, /^\d{4}-\d\d-\d\d$/)
-    t.ok(covers([pattern], pattern.replace("*", "x")), pattern)
-  }
+t.test("refusals are expected at exactly the hosts that the shipped lists splice", async (t) => {
+  const shipped = shippedLists.flatMap(({ hosts }) => hosts.map(({ pattern }) => pattern))
+  const expected = platformHosts.map(({ pattern }) => pattern)
+  t.strictSame([...expected].sort(), shipped.sort())
+  t.strictSame(AnalyticsSettings.parse({})["platform-hosts"], expected)
+  for (const pattern of expected) t.ok(covers([pattern], pattern.replace("*", "x")), pattern)
 })
 
 t.test("the operating system's own apps are told from others", async (t) => {

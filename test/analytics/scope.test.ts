@@ -4,7 +4,7 @@ import { elsewhereKey } from "../../src/analytics/fleet-keys.ts"
 import { judgeScope } from "../../src/analytics/scope.ts"
 import { AnalyticsSettings } from "../../src/analytics/settings.ts"
 import type { DeviceEvidence, JudgementContext } from "../../src/record/attributed.ts"
-import type { RegisterEntry } from "../../src/record/register-entry.ts"
+import { RegisterEntry } from "../../src/record/register-entry.ts"
 import {
   attempt,
   bank,
@@ -64,7 +64,7 @@ function everywhere(count: number, attribution = unknown) {
 }
 
 function learned(over: Partial<RegisterEntry> = {}): RegisterEntry {
-  return {
+  return RegisterEntry.parse({
     tenant: "t1",
     site: "hq",
     sensor_id: "s1",
@@ -88,7 +88,7 @@ function learned(over: Partial<RegisterEntry> = {}): RegisterEntry {
     review_at: null,
     trial: null,
     ...over,
-  }
+  })
 }
 
 const operatorSplice = {

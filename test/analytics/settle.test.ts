@@ -1,11 +1,14 @@
 import t from "tap"
 import { judgeDevice } from "../../src/analytics/judge.ts"
 import { settle } from "../../src/analytics/settle.ts"
-import { context, evidence } from "../support/records.ts"
+import type { JudgementContext } from "../../src/record/attributed.ts"
+import { Drift } from "../../src/record/drift.ts"
+import { at, context, evidence, MINUTE } from "../support/records.ts"
 import { confirmedWorld, refusedAt, seenAt, settings, trialAt } from "./worlds.ts"
 
 const world = confirmedWorld()
-const judge = (given = world) => judgeDevice(given, context(), settings)
+const judge = (given = world, over: Partial<JudgementContext> = {}) =>
+  judgeDevice(given, context(over), settings)
 const before = judge().findings
 const bypass = { splice_cause: "learned" as const, control: false }
 
@@ -50,4 +53,39 @@ t.test("a verdict that still stands is held while its key is spliced by a bypass
     spliced.findings.map(({ verdict, state }) => [verdict, state]),
     [["confirmed", "held"]],
   )
+})
+
+t.test("a held finding says what has drifted under its bypass, and from which flows", async (t) => {
+  const drift = (now: string, minute: number) =>
+    Drift.parse({
+      tenant: "t1",
+      site: "hq",
+      sensor_id: "s1",
+      v: 1,
+      id: `drift-${now}`,
+      observed_at: at(minute * MINUTE),
+      entry_id: "e1",
+      sign: "stack",
+      was: "1 stack: app",
+      now,
+      device_id: "d1",
+      evidence_ids: ["flow-x"],
+    })
+  const hidden = evidence({ flows: trialAt([30], { ...bypass, register_entry: "e1" }) })
+  const held = settle(before, judge(hidden))
+  const heldReasons = held[0]?.reasons ?? []
+  const curl = { drifts: new Map([["e1", [drift("curl", 29)]]]) }
+  const [drifted] = settle(held, judge(hidden, curl))
+  t.equal(drifted?.state, "held")
+  t.strictSame(drifted?.reasons.slice(0, -1), heldReasons)
+  t.match(drifted?.reasons.at(-1), /a stack not seen before, curl .*flow flow-x/)
+  t.same(settle(drifted ? [drifted] : [], judge(hidden, curl)), [], "told once")
+  const later = { drifts: new Map([["e1", [drift("curl", 29), drift("wget", 24 * 60)]]]) }
+  t.same(
+    settle(drifted ? [drifted] : [], judge(hidden, later)),
+    [],
+    "what comes later is not known",
+  )
+  const foreign = { drifts: new Map([["e2", [drift("curl", 29)]]]) }
+  t.same(settle(held, judge(hidden, foreign)), [], "another bypass is no reason")
 })

@@ -3,24 +3,23 @@ import { ClientDevices } from "../../src/cli/client-devices.ts"
 import { loadConfig } from "../../src/config.ts"
 import { openStore } from "../../src/evidence/open.ts"
 import type { Binding } from "../../src/record/binding.ts"
-import { binding, device, newDir, registerEntry, ten } from "../evidence/fixtures.ts"
+import { binding, device, newDir, ten } from "../evidence/fixtures.ts"
 
 const hour = 3_600_000
 const nobody = { device_id: null, device_groups: [] }
-const trial = { ...registerEntry("r-1", "api.bank.example", null) }
-trial.scope = { ...trial.scope, device_id: "d-1" }
 
-/** A store with these bindings and the device d-1 of the group phones, asked because of a trial. */
+/** A store with these bindings and the device d-1 of the group phones, asked unless policy does not. */
 function world(t: { teardown(fn: () => void): void }, bindings: readonly Binding[]) {
   const store = openStore(newDir(t))
   store.append("bindings", bindings)
   store.append("devices", [{ ...device("device-1", "d-1", ten, "ann"), groups: ["phones"] }])
   const events: string[] = []
   const config = loadConfig(null, { tenant: "acme", site: "hq" })
-  const clients = new ClientDevices(config, (_, event) => events.push(event))
+  const policy = { asks: true }
+  const log = (_: string, event: string) => events.push(event)
+  const clients = new ClientDevices(config, log, () => policy.asks)
   clients.readFrom(store)
-  clients.registerIs([trial])
-  return { store, clients, events }
+  return { store, clients, events, policy }
 }
 
 const one = binding("b-1", "10.0.0.1", ten, ten + hour)
@@ -48,18 +47,10 @@ for (const { name, bindings, at, known } of rows)
   })
 
 t.test("nobody is asked for while policy names no device", async (t) => {
-  const { store, clients } = world(t, [one])
-  clients.registerIs([registerEntry("r-2", "api.bank.example", null)])
-  store.close()
+  const { store, clients, policy } = world(t, [one])
+  policy.asks = false
   t.strictSame(clients.of("10.0.0.1", ten + 1), nobody)
-})
-
-t.test("a rule about groups asks without any register entry", async (t) => {
-  const rule = { name: "phones", when: { "device-group": ["phones"] }, do: "splice" as const }
-  const { store } = world(t, [one])
-  const config = loadConfig(null, { tenant: "acme", site: "hq", rules: [rule] })
-  const clients = new ClientDevices(config, () => {})
-  clients.readFrom(store)
+  policy.asks = true
   t.match(clients.of("10.0.0.1", ten + 1), { device_groups: ["phones"] })
   store.close()
 })

@@ -6,16 +6,17 @@ import t, { type Test } from "tap"
 import { parse } from "yaml"
 import { checkConfig, config } from "../../src/cli/check-config.ts"
 import { db } from "../../src/cli/db.ts"
+import { loadConfig } from "../../src/config.ts"
 import { openStore } from "../../src/evidence/open.ts"
 import { isPassword } from "../../src/intercept/password-hash.ts"
 import { readProxyUsers } from "../../src/intercept/proxy-logins.ts"
-import { attempt, newDir } from "../evidence/fixtures.ts"
+import { attempt, device, newDir, ten } from "../evidence/fixtures.ts"
 
 /** What a verb wrote on stdout. */
-function said(t: Test, verb: () => void): string {
+async function said(t: Test, verb: () => void | Promise<void>): Promise<string> {
   const captured = t.capture(process.stdout, "write", () => true)
   try {
-    verb()
+    await verb()
   } finally {
     captured.restore()
   }
@@ -27,10 +28,7 @@ function said(t: Test, verb: () => void): string {
 t.test("check-config says that a file is good", async (t) => {
   const file = join(newDir(t), "good.yaml")
   writeFileSync(file, "workers: 2\n")
-  t.equal(
-    said(t, () => checkConfig([file])),
-    `${file}: good\n`,
-  )
+  t.equal(await said(t, () => checkConfig([file])), `${file}: good\n`)
 })
 
 t.test("check-config names every fault by its key", async (t) => {
@@ -39,18 +37,64 @@ t.test("check-config names every fault by its key", async (t) => {
     file,
     "workrs: 2\nlimits: { drain-time: soon }\nanalytics: { AN1725: { timewindow: 1m } }\n",
   )
-  t.throws(() => checkConfig([file]), {
+  await t.rejects(checkConfig([file]), {
     message: /workrs[\s\S]*drain-time|drain-time[\s\S]*workrs/,
   })
-  t.throws(() => checkConfig([file]), { message: /timewindow/ })
-  t.throws(() => checkConfig([]), { message: /name the file/ })
+  await t.rejects(checkConfig([file]), { message: /timewindow/ })
+  await t.rejects(checkConfig([]), { message: /name the file/ })
+})
+
+t.test("check-config warns of what may not be meant, and only then", async (t) => {
+  const dir = newDir(t)
+  const file = join(dir, "p.yaml")
+  const groups = { when: { "device-group": ["phones", "fones"] }, do: "block" }
+  const rules = [
+    { name: "all", do: "splice" },
+    { name: "last", ...groups },
+  ]
+  writeFileSync(file, JSON.stringify({ data: join(dir, "var"), rules }))
+  const warnings = async () => {
+    const [first, ...others] = (await said(t, () => checkConfig([file]))).trimEnd().split("\n")
+    t.equal(first, `${file}: good`)
+    return others
+  }
+  const [answer, order, ...others] = (await warnings()).sort()
+  t.match(answer, /^warning: rule all lets connections pass uninspected and has no owner/)
+  t.match(order, /^warning: rule last can never match: all, before it/)
+  t.strictSame(others, [], "of groups nothing is known while there is no store")
+  const store = openStore(join(dir, "var"))
+  store.append("devices", [
+    { ...device("device-1", "d-1", ten, "ann"), tenant: "default", groups: ["phones"] },
+  ])
+  store.close()
+  t.ok((await warnings()).some((line) => /no device is in the group fones/.test(line)))
+})
+
+t.test("what config show prints is read back as it is", async (t) => {
+  const dir = newDir(t)
+  const example = /```yaml\n([\s\S]*?)```/.exec(
+    readFileSync(new URL("../../docs/configuration.md", import.meta.url), "utf8"),
+  )?.[1]
+  const given: Record<string, string> = {
+    "example.yaml": example ?? "",
+    "bare.yaml": "limits: { idle-time: 90s }\ncontrol: { groups: [{ group: a, hold-for: 12h }] }\n",
+  }
+  for (const [name, text] of Object.entries(given)) {
+    const [file, again] = [join(dir, name), join(dir, `again-${name}`)]
+    writeFileSync(file, text)
+    const shown = await said(t, () => config(["show", "--config", file]))
+    writeFileSync(again, shown)
+    t.match(await said(t, () => checkConfig([again])), `${again}: good`)
+    t.equal(await said(t, () => config(["show", "--config", again])), shown)
+    t.strictSame(loadConfig(again), loadConfig(file), name)
+  }
 })
 
 t.test("config show prints the values in force, defaults and flags included", async (t) => {
-  const shown = parse(said(t, () => config(["show", "--workers", "3", "--control", "off"])))
+  const shown = parse(await said(t, () => config(["show", "--workers", "3", "--control", "off"])))
   t.match(shown, {
     workers: 3,
-    control: { mode: "off", "armed-for": 24 * 3_600_000 },
+    control: { mode: "off", "armed-for": "1d" },
     listen: "127.0.0.1:8080",
     analytics: { AN1725: { InspectionFailureThreshold: 3 } },
   })
@@ -76,7 +120,7 @@ t.test("db check counts what a sound database holds", async (t) => {
   const store = openStore(data)
   store.append("attempts", [attempt("a-1")])
   store.close()
-  const found = JSON.parse(said(t, () => db(["check", "--data", data])))
+  const found = JSON.parse(await said(t, () => db(["check", "--data", data])))
   t.match(found, { ok: true, problems: [], counts: { attempts: 1 } })
 })
 
@@ -92,7 +136,7 @@ t.test("db check of a damaged database ends with 1", async (t) => {
   const bytes = readFileSync(file)
   bytes.fill(0xff, bytes.length - 20_000, bytes.length - 8_000)
   writeFileSync(file, bytes)
-  const found = JSON.parse(said(t, () => db(["check", "--data", data])))
+  const found = JSON.parse(await said(t, () => db(["check", "--data", data])))
   t.equal(found.ok, false)
   t.ok(found.problems.length > 0)
   t.equal(process.exitCode, 1)

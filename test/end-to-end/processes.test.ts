@@ -161,8 +161,7 @@ t.test("what is not done within the drain time is cut off, and recorded too", as
   const ca = await readFile(sensor.ca, "utf8")
   const running = await download(sensor.proxy, host, origin.port, ca, 200)
   await running.begun
-  // As when the terminal is closed.
-  process.kill(sensor.pid, "SIGHUP")
+  process.kill(sensor.pid, "SIGTERM")
   t.ok(await holds(() => sensor.exitCode() === 0, soon))
   t.ok((await running.over) < 200_000)
   t.match(attemptsOf(sensor).find(isOf(running.client)), { outcome: "accepted" })

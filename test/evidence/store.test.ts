@@ -5,6 +5,7 @@ import Database from "better-sqlite3"
 import fc from "fast-check"
 import t from "tap"
 import { canonicalJson } from "../../src/evidence/canonical.ts"
+import { migrations } from "../../src/evidence/migrations.ts"
 import { openStore } from "../../src/evidence/open.ts"
 import type { Store } from "../../src/evidence/store.ts"
 import { kindNames } from "../../src/record/kinds.ts"
@@ -41,8 +42,8 @@ t.test("several processes may open a new store at once", async (t) => {
   )
   t.same(codes, [0, 0, 0])
   const store = openStore(dir)
-  const { attempts, migrations } = store.check().counts
-  t.same([attempts, migrations], [3 * 3 * 20, 1])
+  const { attempts, migrations: steps } = store.check().counts
+  t.same([attempts, steps], [3 * 3 * 20, migrations.length])
   store.close()
 })
 
@@ -188,6 +189,8 @@ t.test("a client's records are found by event time, whenever they arrived", asyn
   ])
   const ids = store.attemptsOf("10.1.0.7", ten, ten + 2 * minute).map((one) => one.id)
   t.same(ids, ["1", "2"], "from inclusive, to exclusive")
+  const [newest, ...rest] = store.attemptsOf("10.1.0.7", ten, ten + 2 * minute, 1)
+  t.same([newest?.id, rest], ["2", []], "of more than asked for the newest")
   t.same(store.flowsOf("10.1.0.7", 0, ten + hour), [])
   t.same(store.clientsSeen(ten, ten + 1), ["10.1.0.7", "10.1.0.8"])
   t.same(store.clientsSeen(ten + 1, ten + hour), ["10.1.0.7"])
@@ -295,6 +298,25 @@ t.test("retention forgets old facts in small steps, and keeps what is in force",
   t.same(
     store.bindingsOf("10.1.0.7").map((one) => one.id),
     ["lasts"],
+  )
+})
+
+t.test("a use of the register is forgotten only once it was summed up", async (t) => {
+  const store = newStore(t)
+  const uses = [1, 2, 3, 4].map((n) => ({
+    kind: "register-hits" as const,
+    values: ["e", ten - hour + n, "open", "s", `c-${n}`, 0],
+  }))
+  store.appendSerialised(uses)
+  t.equal(store.retain("register-hits", ten, 9), 0, "nobody has read them")
+  store.saveCursor("correlator/hits", 3)
+  t.equal(store.retain("register-hits", ten - hour + 2, 9), 1, "the first is old enough")
+  t.equal(store.retain("register-hits", ten, 1), 1, "a bounded number at a time")
+  store.saveCursor("correlator/hits", 4)
+  t.equal(store.retain("register-hits", ten, 9), 1, "the newest row stays")
+  t.same(
+    store.followHits(0, 9).map(({ seq }) => seq),
+    [4],
   )
 })
 

@@ -33,7 +33,7 @@ async function recording(t: Closing, dir: string) {
   const watch = new PolicyWatch({
     open: () => openStore(dir, { readonly: true }),
     config: loadConfig(null, { data: dir }),
-    trials: new TrialUse(),
+    trials: new TrialUse(null),
     log: (_, event) => events.push(event),
   })
   const sensor = await testSensor(t, {

@@ -1,5 +1,5 @@
 /** Several listeners in one worker, and what a rule knows of the way in. */
-import { connect, createServer } from "node:net"
+import { connect, createServer, type Socket } from "node:net"
 import t from "tap"
 import { ListenerSettings } from "../../src/intercept/listeners.ts"
 import { transparentSupport } from "../../src/intercept/original-destination.ts"
@@ -90,3 +90,31 @@ for (const kind of ["redirect", "tproxy"] as const) {
     },
   )
 }
+
+t.test(
+  "a health check of a transparent port is counted as no request, and not logged",
+  { skip: unable ?? false },
+  async (t) => {
+    const sensor = await testSensor(t, {
+      listeners: [{ name: "wifi", kind: "redirect", listen: "127.0.0.1:0" }],
+      limits: { "connect-head-time": "100ms" },
+    })
+    const ends: Record<string, (socket: Socket) => unknown> = {
+      "a FIN": (socket) => socket.end(),
+      "a reset": (socket) => socket.resetAndDestroy(),
+      "silence, until we end it": () => {},
+    }
+    for (const [how, end] of Object.entries(ends)) {
+      const socket = connect({ port: sensor.port, host: "127.0.0.1" })
+      socket.on("error", () => {})
+      const closed = new Promise((resolve) => socket.once("close", resolve))
+      socket.once("connect", () => end(socket))
+      socket.resume()
+      await closed
+      t.pass(how)
+    }
+    for (let n = 0; sensor.sensor.open > 0 && n < 50; n++) await pause(10)
+    t.match(sensor.sensor.counts, { accepted: 3, no_request: 3, guarded: 0 })
+    t.same(sensor.logs, [])
+  },
+)

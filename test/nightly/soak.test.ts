@@ -2,6 +2,7 @@
 import t from "tap"
 import { type SensorCounts, ways } from "../../src/intercept/ways.ts"
 import { kinds } from "./soak/kinds.ts"
+import { explained, type Remembered } from "./soak/remembered.ts"
 import { type Collected, trendOf } from "./soak/samples.ts"
 import { type FinalCounts, faultsOf, type SoakFacts } from "./soak/verdict.ts"
 
@@ -29,7 +30,7 @@ function good(): SoakFacts {
     open: 0,
     evidence: { queued: 0, written: accepted, dropped: 0, failed: 0 },
   }
-  const process = sample(0, 100_000)
+  const processes = [sample(0, 100_000), correlatorAt(0, 0)]
   return {
     tally: {
       started: accepted,
@@ -47,14 +48,30 @@ function good(): SoakFacts {
       { level: 40, msg: "destination-guarded" },
     ],
     stderr: "",
-    collected: Array.from({ length: 60 }, (_, nth) =>
+    collected: Array.from({ length: 60 }, (_, nth) => [
       sample(nth * 10_000, 100_000 + (nth % 7) * 500),
-    ),
-    before: [process],
-    after: [process],
+      correlatorAt(nth * 10_000, 0),
+    ]).flat(),
+    before: processes,
+    after: processes,
+    remembered: minutes.map(rememberedAt),
     queued: [0, 12],
     longEnough: true,
   }
+}
+
+const minutes = Array.from({ length: 10 }, (_, nth) => (nth + 0.5) * 60_000)
+
+/** Ten findings a second: 8.5 MiB in six minutes. */
+function rememberedAt(atMs: number): Remembered {
+  const still = { devices: 4_000, suspects: 3_000, resting: 0, fleet_keys: 4, fault_pairs: 1_000 }
+  return { ...still, atMs, findings: atMs / 100 }
+}
+
+/** A correlator that holds what it says, and so many KiB more. */
+function correlatorAt(atMs: number, more: number): Collected {
+  const kib = explained([rememberedAt(atMs)], atMs) + more
+  return { ...sample(atMs, 80_000 + kib), pid: 2, role: "correlator", live: 30_000 + kib }
 }
 
 function sample(atMs: number, pss: number): Collected {
@@ -130,14 +147,30 @@ const planted: [string, (facts: SoakFacts) => SoakFacts, RegExp][] = [
     /^worker 1: live memory grew by \d+ KiB/,
   ],
   [
+    "a correlator that grows by more than what it says it remembers",
+    (facts) => ({
+      ...facts,
+      collected: facts.collected.map((one) =>
+        // 6 KiB a second: 200 bytes of each of 30 records.
+        one.role === "correlator" ? correlatorAt(one.atMs, (one.atMs / 1_000) * 6) : one,
+      ),
+    }),
+    /^correlator 2: live memory grew by 23\d\d KiB/,
+  ],
+  [
+    "a correlator that does not say what it remembers",
+    (facts) => ({ ...facts, remembered: [] }),
+    /^the correlator told 0 times[\s\S]*^correlator 2: live memory grew/,
+  ],
+  [
     "descriptors that stay",
     (facts) => ({ ...facts, after: facts.after.map((one) => ({ ...one, descriptors: 40 })) }),
     /^worker 1 has 40 descriptors, and had 30/,
   ],
   [
     "a process that was replaced",
-    (facts) => ({ ...facts, after: facts.after.map((one) => ({ ...one, pid: 2 })) }),
-    /^worker 2 is not the process/,
+    (facts) => ({ ...facts, after: facts.after.map((one) => ({ ...one, pid: one.pid + 2 })) }),
+    /^worker 3 is not the process/,
   ],
   ["a queue that fills", (facts) => ({ ...facts, queued: [3_000] }), /^3000 records waited/],
 ]
@@ -150,6 +183,14 @@ for (const [title, plant, says] of planted)
   t.test(`it is told: ${title}`, async (t) => {
     t.match(faultsOf(plant(good())).join("\n"), new RegExp(says, "m"))
   })
+
+t.test("between two counts of the correlator memory is explained in proportion", async (t) => {
+  const findings = (count: number, atMs: number) => ({ ...rememberedAt(0), findings: count, atMs })
+  const two = [findings(100, 60_000), findings(300, 120_000)]
+  const at = (atMs: number) => Math.round(explained(two, atMs) - explained([rememberedAt(0)], 0))
+  t.same([0, 60_000, 90_000, 120_000, 150_000].map(at), [229, 229, 459, 688, 688])
+  t.equal(explained([], 0), 0)
+})
 
 t.test("a single spike is no trend, a creep is", async (t) => {
   const flat = Array.from({ length: 90 }, (_, nth) => sample(nth, nth === 80 ? 900 : 100))

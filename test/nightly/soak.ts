@@ -16,8 +16,15 @@ import type { Orders, Tally } from "./soak/clients.ts"
 import { kinds } from "./soak/kinds.ts"
 import { type Inspector, inspect, inspectable } from "./soak/live-memory.ts"
 import { startOrigins } from "./soak/origins.ts"
+import type { Remembered } from "./soak/remembered.ts"
 import { type Collected, type Sample, sampleAll, trendOf } from "./soak/samples.ts"
-import { type FinalCounts, faultsOf, recordedOf, type SoakFacts } from "./soak/verdict.ts"
+import {
+  type FinalCounts,
+  faultsOf,
+  recordedOf,
+  type SoakFacts,
+  unexplained,
+} from "./soak/verdict.ts"
 
 const { values } = parseArgs({
   options: {
@@ -92,6 +99,7 @@ const orders: Orders = {
 }
 clients.send(orders)
 const began = performance.now()
+const beganAt = Date.now()
 for (let nth = 1; performance.now() - began < minutes * 60_000; nth++) {
   await sleep(sampleEvery)
   if (clients.exitCode !== null) break
@@ -122,6 +130,7 @@ const facts: SoakFacts = {
   collected,
   before,
   after,
+  remembered: rememberedLines(),
   queued: countsLines().map(({ evidence }) => evidence.queued),
   longEnough,
 }
@@ -139,6 +148,14 @@ async function stored() {
 
 function countsLines(): FinalCounts[] {
   return sensor.log.filter(({ msg }) => msg === "counts") as unknown as FinalCounts[]
+}
+
+function rememberedLines(): Remembered[] {
+  const lines = sensor.log.filter(({ msg }) => msg === "correlator-counts")
+  return lines.map((line) => ({
+    ...(line as unknown as Remembered),
+    atMs: Number(line["time"]) - beganAt,
+  }))
 }
 
 function lastCounts(): FinalCounts[] {
@@ -166,7 +183,7 @@ function report(facts: SoakFacts): void {
   const row = (cells: readonly unknown[]) =>
     console.log(
       cells
-        .map((cell, at) => (at === 0 ? String(cell).padEnd(18) : String(cell).padStart(10)))
+        .map((cell, at) => (at === 0 ? String(cell).padEnd(18) : String(cell).padStart(12)))
         .join(""),
     )
   row(["kind", "connected", "failed", "  recorded"])
@@ -175,7 +192,10 @@ function report(facts: SoakFacts): void {
     const recorded = [...recordedOf(name, facts)].map(([what, times]) => `${what} ${times}`)
     row([name, connected, failed, `  ${recorded.join(", ") || way}`])
   }
-  row(["process", "pid", "live KiB", "grown", "pss KiB", "grown", "fd before", "after", "cpu s"])
+  row([
+    ...["process", "pid", "live KiB", "grown", "unexplained", "pss KiB", "grown"],
+    ...["fd before", "after", "cpu s"],
+  ])
   for (const last of facts.after) {
     const mine = facts.collected.filter(({ pid }) => pid === last.pid)
     const live = trendOf(mine, (sample) => sample.live)
@@ -185,6 +205,12 @@ function report(facts: SoakFacts): void {
       last.pid,
       live.median,
       Math.round(live.growth),
+      Math.round(
+        trendOf(
+          mine,
+          unexplained(({ live }) => live, facts),
+        ).growth,
+      ),
       pss.median,
       Math.round(pss.growth),
       facts.before.find(({ pid }) => pid === last.pid)?.descriptors,
@@ -192,6 +218,7 @@ function report(facts: SoakFacts): void {
       (last.cpuMs / 1_000).toFixed(1),
     ])
   }
+  console.log(`remembered at the end: ${JSON.stringify(facts.remembered.at(-1))}`)
   const { started, leftOut } = facts.tally
   const accepted = facts.counts.reduce((all, { accepted }) => all + accepted, 0)
   console.log(

@@ -3,6 +3,7 @@ import ipaddr from "ipaddr.js"
 import t from "tap"
 import {
   canonicalAddress,
+  NetworkMap,
   NetworkSet,
   NetworkTable,
   parseNetwork,
@@ -133,7 +134,6 @@ t.test("a set of networks holds exactly the addresses inside them", async (t) =>
 
 t.test("a table gives the values of every network around an address", async (t) => {
   const table = new NetworkTable<string>()
-  t.equal(table.empty, true)
   table.add(parseNetwork("10.0.0.0/8"), "wide")
   table.add(parseNetwork("10.1.0.0/16"), "narrow")
   table.add(parseNetwork("10.1.0.0/16"), "narrow too")
@@ -146,4 +146,24 @@ t.test("a table gives the values of every network around an address", async (t) 
   t.same(at("10.2.2.3"), ["wide"])
   t.same(at("2001:db8::9"), ["six"])
   t.same(at("192.0.2.1"), [])
+})
+
+t.test("a map forgets a network without touching those around it", async (t) => {
+  const map = new NetworkMap<string>()
+  const networks = ["10.0.0.0/8", "10.1.0.0/16", "2001:db8::/32", "2001:db8::/33"].map(parseNetwork)
+  const covering = (text: string) => {
+    const address = readAddress(text)
+    return address ? map.covering(address).sort() : []
+  }
+  for (const network of networks) map.set(network, network.text)
+  t.same(covering("10.1.2.3"), ["10.0.0.0/8", "10.1.0.0/16"])
+  t.same(covering("::ffff:10.1.2.3"), ["10.0.0.0/8", "10.1.0.0/16"])
+  map.delete(parseNetwork("10.0.0.0/8"))
+  t.same(covering("10.1.2.3"), ["10.1.0.0/16"])
+  map.delete(parseNetwork("2001:db8::/33"))
+  t.same(covering("2001:db8::1"), ["2001:db8::/32"])
+  t.equal(map.get(parseNetwork("2001:db8::/33")), undefined)
+  map.delete(parseNetwork("10.1.0.0/16"))
+  map.delete(parseNetwork("2001:db8::/32"))
+  t.equal(map.empty, true)
 })

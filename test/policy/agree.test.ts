@@ -1,4 +1,5 @@
 import t from "tap"
+import { NetworkSet, parseNetwork } from "../../src/policy/addresses.ts"
 import { type Agreement, agree, type Spoken } from "../../src/policy/agree.ts"
 import { decide } from "../../src/policy/decide.ts"
 import { preparePolicy } from "../../src/policy/prepare.ts"
@@ -117,4 +118,21 @@ t.test("a name that only the upstream proxy resolves is agreed on by the name al
     const said = spoken({ resolved: [], unresolved: push, ...given })
     t.match(agree(splice(by_name), said), agreement as object, name)
   }
+})
+
+t.test("what rests on a destination's network dials nothing outside it", async (t) => {
+  const within = new NetworkSet([parseNetwork("203.0.113.0/24")])
+  const rows: [name: string, given: object, dial: string[] | null][] = [
+    ["inside", { resolved: ["203.0.113.1"] }, ["203.0.113.1"]],
+    ["one inside, one outside", { resolved: ["203.0.113.1", "198.51.100.66"] }, ["203.0.113.1"]],
+    ["outside", { resolved: ["198.51.100.66"] }, null],
+    ["a name that only the upstream proxy can resolve", { unresolved: push }, null],
+  ]
+  for (const [name, given, dial] of rows)
+    for (const by_name of [false, true])
+      t.match(
+        agree({ ...splice(by_name), within }, spoken(given)),
+        dial === null ? { ok: false, because: /203\.0\.113\.0\/24/ } : { ok: true, dial },
+        name,
+      )
 })

@@ -1,56 +1,25 @@
 import t from "tap"
-import { armTrials, earnsTrial } from "../../src/policy/arm-trials.ts"
-import { judgementsByKey, type Trial } from "../../src/policy/trial-key.ts"
+import { armTrials } from "../../src/policy/arm-trials.ts"
+import { judgementsByKey, type Learned, type Trial } from "../../src/policy/trial-key.ts"
 import { RegisterEntry } from "../../src/record/register-entry.ts"
 import type { ScopeJudgement } from "../../src/record/scope-judgement.ts"
-import { common, control, hour, iso, judgement, minute, noon, trial } from "./given.ts"
+import { common, control, entry, hour, iso, judgement, minute, noon, trial } from "./given.ts"
+import { about, stepOf } from "./stepping.ts"
 
 const arm = (
   judgements: ScopeJudgement[],
   trials: RegisterEntry[] = [],
   settings = {},
   again: string[] = [],
+  learned: RegisterEntry[] = [],
 ) =>
-  armTrials(trials as Trial[], judgementsByKey(judgements), new Set(again), {
-    settings: { ...control, ...settings },
-    common,
-    now: noon,
-    newId: (key) => `id-${key.replaceAll(" ", "")}`,
-  })
-const about = (device_id: string, sni: string) =>
-  judgement({ sni, key: { ...judgement().key, device_id } })
-
-t.test("only a judgement that lacks nothing but control flows earns a trial", async (t) => {
-  const key = judgement().key
-  const rows: [name: string, given: Partial<ScopeJudgement>, earns: boolean][] = [
-    ["suspected", {}, true],
-    ["probable, one strong control flow", { verdict: "probable", control_strong: ["f1"] }, true],
-    [
-      "probable, enough control flows",
-      { verdict: "probable", control_strong: ["f1", "f2"] },
-      false,
-    ],
-    ["confirmed", { verdict: "confirmed" }, false],
-    ["accepts", { verdict: "accepts" }, false],
-    ["refuses-here", { verdict: "refuses-here" }, false],
-    ["refuses-everything", { verdict: "refuses-everything" }, false],
-    ["broken-or-other", { verdict: "broken-or-other" }, false],
-    ["ambiguous binding", { device: "ambiguous" }, false],
-    ["shared address", { device: "shared" }, false],
-    ["no binding", { device: "absent" }, false],
-    ["an address for a device", { key: { ...key, device_id: "address:10.1.2.3" } }, false],
-    ["no stack", { key: { ...key, stack: null } }, false],
-    ["no SNI", { sni: null }, false],
-    ["an SNI that would be a pattern", { sni: "*.example.org" }, false],
-    ["an SNI that is a star", { sni: "*" }, false],
-    ["an SNI that is an address", { sni: "203.0.113.1" }, false],
-    ["an SNI that is no name", { sni: "a b" }, false],
-    ["origin not verified", { upstream_verified: false }, false],
-    ["a ceiling", { ceilings: ["ech"] }, false],
-    ["client address not readable", { client_ip: "" }, false],
-  ]
-  for (const [name, given, earns] of rows) t.equal(earnsTrial(judgement(given)), earns, name)
-})
+  armTrials(
+    trials as Trial[],
+    judgementsByKey(judgements),
+    new Set(again),
+    learned as Learned[],
+    stepOf({ settings: { ...control, ...settings } }),
+  ).map(({ entry: made }) => made as Trial)
 
 t.test(
   "an armed trial is a valid entry for exactly one device, address, stack and SNI",
@@ -72,7 +41,15 @@ t.test(
       evidence_ids: ["a1", "a2", "a3"],
       created_at: iso(noon),
       expires_at: iso(noon + 24 * hour),
-      trial: { state: "armed", first_splice_at: null, connections: 0, bytes: 0, round: 0 },
+      trial: {
+        state: "armed",
+        first_splice_at: null,
+        connections: 0,
+        bytes: 0,
+        round: 0,
+        epoch: { issuing_ca: "ca", sensor_config: "c1" },
+        refused_since: iso(noon - 10 * minute),
+      },
     })
     t.match(
       arm([judgement({ client_ip: "2001:db8::7" })])[0]?.scope.client_network,
@@ -92,22 +69,6 @@ t.test("the same evidence gives the same id, another key or round another", asyn
   const [second] = arm([judgement()], [before])
   t.equal(second?.trial.round, 1)
   t.not(second?.id, id([judgement()]))
-})
-
-t.test("an earlier trial of the key stands in the way until it is over", async (t) => {
-  const past = { expires_at: iso(noon - minute), created_at: iso(noon - hour) }
-  const rows: [name: string, earlier: RegisterEntry, armed: number][] = [
-    ["armed", trial(), 0],
-    ["splicing", trial({ state: "splicing" }, past), 0],
-    ["re-inspecting", trial({ state: "re-inspecting" }, past), 0],
-    ["holding", trial({ state: "holding", since: iso(noon - hour) }), 0],
-    ["holding is over", trial({ state: "holding", since: iso(noon - hour) }, past), 1],
-    ["cooling", trial({ state: "cooling", since: iso(noon - hour) }), 0],
-    ["cooled", trial({ state: "cooling", since: iso(noon - hour) }, past), 1],
-    ["no refusal since", trial({ state: "cooling", since: iso(noon - minute) }, past), 0],
-  ]
-  for (const [name, earlier, armed] of rows)
-    t.equal(arm([judgement()], [earlier]).length, armed, name)
 })
 
 t.test("a round that asks for another skips the cool-down, not the caps", async (t) => {
@@ -133,7 +94,7 @@ t.test("a key has so many trials a day and the fleet so many an hour", async (t)
   t.equal(arm([judgement()], [over(2), over(3), over(23)]).length, 0)
   t.equal(arm([judgement()], [over(2), over(3), over(25)]).length, 1)
 
-  const many = Array.from({ length: 50 }, (_, i) => about("phone-2", `h${i}.example`))
+  const many = Array.from({ length: 50 }, (_, i) => about(`phone-${i % 5}`, `h${i}.example`))
   t.equal(arm(many).length, 30)
   t.equal(arm(many, [over(0.5, "x.example"), over(0.6, "y.example")]).length, 28)
   t.equal(arm(many, [over(1.5, "x.example")], { "fleet-an-hour": 4 }).length, 4)
@@ -156,4 +117,54 @@ t.test(
 t.test("two judgements of one key make one trial", async (t) => {
   const other = judgement({ key: { ...judgement().key, app_id: "org.example.other" } })
   t.equal(arm([judgement(), other]).length, 1)
+})
+
+t.test("one device has so many trials a day, however many names it makes up", async (t) => {
+  const many = Array.from({ length: 50 }, (_, i) => about("phone-1", `h${i}.example`))
+  t.equal(arm(many, [], { "per-device-a-day": 7 }).length, 7)
+  t.equal(arm([...many, about("phone-2", "h0.example")], [], { "per-device-a-day": 7 }).length, 8)
+})
+
+t.test("of equals the one that is broken longest comes first", async (t) => {
+  const since = (device: string, first_refusal_ms: number) =>
+    about(device, "api.example.org", { first_refusal_ms })
+  const waiting = [since("phone-1", noon - hour), since("phone-2", noon - 3 * hour)]
+  t.match(arm(waiting, [], { "fleet-an-hour": 1 }), [{ scope: { device_id: "phone-2" } }])
+})
+
+t.test("since when it refuses is handed on from round to round within an epoch", async (t) => {
+  const refused_since = iso(noon - 20 * hour)
+  const epoch = { issuing_ca: "ca", sensor_config: "c1" }
+  const before = (given: object) =>
+    trial(
+      { state: "cooling", since: iso(noon - hour), refused_since, ...given },
+      { expires_at: iso(noon - hour), created_at: iso(noon - 2 * hour) },
+    )
+  t.equal(arm([judgement()], [before({ epoch })])[0]?.trial.refused_since, refused_since)
+  const other = { ...epoch, issuing_ca: "ca0" }
+  t.equal(
+    arm([judgement()], [before({ epoch: other })])[0]?.trial.refused_since,
+    iso(noon - 10 * minute),
+  )
+})
+
+t.test("what a learned entry splices already needs no trial", async (t) => {
+  const learned = (given: object) =>
+    entry({
+      kind: "learned",
+      expires_at: iso(noon + hour),
+      scope: { device_group: "field", sni: "api.example.org" },
+      learned: { device_ids: ["phone-7"], retest: null, renewals: 0 },
+      ...given,
+    })
+  const rows: [name: string, entry: RegisterEntry, armed: number][] = [
+    ["in force for its group", learned({}), 0],
+    ["proposed", learned({ standing: "proposed" }), 1],
+    ["ended", learned({ expires_at: iso(noon) }), 1],
+    ["of another group", learned({ scope: { device_group: "lab", sni: "api.example.org" } }), 1],
+    ["another name", learned({ scope: { device_group: "field", sni: "b.example.org" } }), 1],
+    ["its own", learned({ scope: { device_id: "phone-1", sni: "api.example.org" } }), 0],
+  ]
+  for (const [name, one, armed] of rows)
+    t.equal(arm([judgement()], [], {}, [], [one]).length, armed, name)
 })

@@ -67,6 +67,18 @@ t.test("a block or inspect goes by any host that the connection names", async (t
   t.equal(holds({ sni: ["bad.example"] }, said, "own"), false)
 })
 
+t.test("an address pattern blocks the address in the forms that lead there", async (t) => {
+  const when = { sni: ["192.0.2.0/24"] }
+  const rows: [name: string, given: object][] = [
+    ["CONNECT to its NAT64 form", { sni: "a.example", connect_host: "64:ff9b::c000:201" }],
+    ["SNI as an address", { sni: "192.0.2.1", connect_host: "a.example" }],
+    ["what a name resolved to", { destination_ip: "192.0.2.1" }],
+    ["what it resolved to beside", { other_destinations: ["192.0.2.1"] }],
+  ]
+  for (const [name, given] of rows) t.equal(holds(when, given, "any"), true, name)
+  for (const [name, given] of rows.toSpliced(1, 1)) t.equal(holds(when, given), false, name)
+})
+
 t.test("a condition says what it asks and what it is shown, in bounded length", async (t) => {
   const sni = Array.from({ length: 20 }, (_, i) => `h${i}.example`)
   const [condition] = compileConditions(Conditions.parse({ sni }), "own")

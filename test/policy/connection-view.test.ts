@@ -1,4 +1,5 @@
 import t from "tap"
+import { addressText } from "../../src/policy/addresses.ts"
 import { ConnectionView, canonicalName, isAddress } from "../../src/policy/connection-view.ts"
 import { facts } from "./given.ts"
 
@@ -64,4 +65,30 @@ t.test("addresses that cannot be read are not known", async (t) => {
   const view = new ConnectionView(facts({ client_ip: "?", destination_ip: "127.1" }))
   t.equal(view.client, null)
   t.equal(view.destination, null)
+})
+
+t.test("a connection goes to every address that it may be dialled at, in every form", async (t) => {
+  const rows: [name: string, given: object, destinations: string[], named: string[]][] = [
+    ["nothing known", {}, [], []],
+    ["one", { destination_ip: "192.0.2.1" }, ["192.0.2.1"], []],
+    [
+      "several",
+      { destination_ip: "192.0.2.1", other_destinations: ["?", "192.0.2.2"] },
+      ["192.0.2.1", "192.0.2.2"],
+      [],
+    ],
+    ["NAT64", { destination_ip: "64:ff9b::c000:201" }, ["64:ff9b::c000:201", "192.0.2.1"], []],
+    ["mapped", { destination_ip: "::ffff:192.0.2.1" }, ["192.0.2.1"], []],
+    [
+      "named",
+      { sni: "192.0.2.3", connect_host: "[2002:c000:204::1]" },
+      [],
+      ["192.0.2.3", "2002:c000:204::1", "192.0.2.4"],
+    ],
+  ]
+  for (const [name, given, destinations, named] of rows) {
+    const view = new ConnectionView(facts(given))
+    t.same(view.destinations.map(addressText), destinations, name)
+    t.same(view.addresses.map(addressText), [...named, ...destinations], name)
+  }
 })

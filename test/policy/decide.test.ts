@@ -1,8 +1,10 @@
 import t from "tap"
 import { decide, nameDisagrees } from "../../src/policy/decide.ts"
 import { preparePolicy } from "../../src/policy/prepare.ts"
+import type { ListedHost } from "../../src/policy/settings.ts"
 import { TrialUse } from "../../src/policy/trial-use.ts"
 import { control, entry, facts, hour, iso, minute, noon, rules, second, trial } from "./given.ts"
+import { memoryLedger } from "./memory-ledger.ts"
 
 const under = (list: unknown[], entries: ReturnType<typeof entry>[] = [], settings = {}) =>
   preparePolicy({ rules: rules(list), control: { ...control, ...settings } }, entries)
@@ -148,10 +150,13 @@ t.test("every given part of an entry's scope must match", async (t) => {
     t.equal(decide(facts({ ...matching, ...given }), policy, noon).do, "inspect", part)
 })
 
-t.test("an entry ends at its end", async (t) => {
-  const policy = under([], [entry({ expires_at: iso(noon + hour) })])
-  t.equal(decide(facts(), policy, noon + hour - 1).do, "splice")
-  t.equal(decide(facts(), policy, noon + hour).do, "inspect")
+t.test("an entry ends at its end, and so do the splices that it opened before", async (t) => {
+  const kinds = ["operator", "platform", "private", "learned"] as const
+  for (const kind of kinds) {
+    const policy = under([], [entry({ kind, expires_at: iso(noon + hour) })])
+    t.match(decide(facts(), policy, noon + hour - 1), { do: "splice", splice_until: noon + hour })
+    t.equal(decide(facts(), policy, noon + hour).do, "inspect", kind)
+  }
 })
 
 t.test("a trial splices its own device, stack and SNI, while its time and caps last", async (t) => {
@@ -183,7 +188,7 @@ t.test("a trial splices its own device, stack and SNI, while its time and caps l
     t.equal(decide(facts(given), under([], [one]), at).do, does, name)
 })
 
-t.test("a trial's splice says when it is cut", async (t) => {
+t.test("a trial's splice is cut at the end of its minutes or of its entry", async (t) => {
   const at = (one: ReturnType<typeof entry>, now: number) => decide(facts(), under([], [one]), now)
   t.match(at(trial(), noon + hour), {
     splice_cause: "trial",
@@ -191,25 +196,20 @@ t.test("a trial's splice says when it is cut", async (t) => {
   })
   const splicing = trial({ state: "splicing", first_splice_at: iso(noon) })
   t.equal(at(splicing, noon + minute).splice_until, noon + 2 * minute)
+  t.equal(at(trial(), noon + 24 * hour - minute).splice_until, noon + 24 * hour)
 })
 
-t.test(
-  "fails closed: without a correlator each worker ends a trial by its own count",
-  async (t) => {
-    const use = new TrialUse()
-    const policy = preparePolicy(
-      { rules: [], control: { ...control, connections: 2 } },
-      [trial()],
-      use,
-    )
-    t.equal(decide(facts(), policy, noon).do, "splice")
-    use.opened("trial-1", noon)
-    t.equal(decide(facts(), policy, noon + minute).splice_until, noon + 2 * minute)
-    t.equal(decide(facts(), policy, noon + 2 * minute).do, "inspect", "its time is over")
-    use.opened("trial-1", noon + second)
-    t.equal(decide(facts(), policy, noon + second).do, "inspect", "its connections are used up")
-  },
-)
+t.test("what this worker knows of a trial's use ends it before the register says so", async (t) => {
+  const use = new TrialUse(memoryLedger())
+  const limits = { ...control, connections: 1 }
+  const policy = preparePolicy({ rules: [], control: limits }, [trial()], use)
+  t.equal(decide(facts(), policy, noon).do, "splice")
+  use.admit("trial-1", noon, limits)
+  t.equal(decide(facts(), policy, noon + minute).splice_until, noon + 2 * minute)
+  t.equal(decide(facts(), policy, noon + 2 * minute).do, "inspect", "its time is over")
+  use.admit("trial-1", noon + second, limits)
+  t.equal(decide(facts(), policy, noon + second).do, "inspect", "its connections are used up")
+})
 
 t.test("a key that is held as blocked is blocked until the hold ends", async (t) => {
   const held = trial({ state: "holding" }, { expires_at: iso(noon + hour) })
@@ -220,11 +220,157 @@ t.test("a key that is held as blocked is blocked until the hold ends", async (t)
 })
 
 t.test("deciding changes nothing", async (t) => {
-  const use = new TrialUse()
-  const policy = preparePolicy(
-    { rules: [], control: { ...control, connections: 1 } },
-    [trial()],
-    use,
-  )
+  const use = new TrialUse(memoryLedger())
+  const limits = { ...control, connections: 1 }
+  const policy = preparePolicy({ rules: [], control: limits }, [trial()], use)
   for (let i = 0; i < 3; i++) t.equal(decide(facts(), policy, noon).do, "splice")
+})
+
+const push: ListedHost = {
+  list: "apple",
+  pattern: "*.push.apple.com",
+  cause: "platform",
+  source: "support.apple.com",
+  read: "2026-01-02",
+}
+const toPush = facts({ sni: "1.push.apple.com", connect_host: "1.push.apple.com" })
+const listing = (lists: ListedHost[], list: unknown[] = [], entries = [entry()].slice(1)) =>
+  preparePolicy({ rules: rules(list), control, lists }, entries)
+
+t.test("a listed host is spliced under the list's name and cause, and by its name", async (t) => {
+  t.same(decide(toPush, listing([push]), noon), {
+    do: "splice",
+    rule: "list:apple",
+    splice_cause: "platform",
+    register_entry: null,
+    by_name: true,
+    needs_resolution: true,
+    splice_until: null,
+  })
+  const elsewhere = { ...toPush, connect_host: "c2.evil.example" }
+  t.same(decide(elsewhere, listing([push]), noon), nameDisagrees)
+  t.equal(decide(facts(), listing([push]), noon).do, "inspect")
+})
+
+t.test("a list gives way to what a person said, and not to what the sensor made", async (t) => {
+  const scope = { sni: "*.push.apple.com" }
+  const rows: [name: string, list: unknown[], entries: ReturnType<typeof entry>[], by: string][] = [
+    ["a rule that inspects", [{ name: "no", when: { sni: [scope.sni] }, do: "inspect" }], [], "no"],
+    ["a rule that blocks", [{ name: "no", when: { port: [443] }, do: "block" }], [], "no"],
+    ["an operator's entry", [], [entry({ scope })], "entry-1"],
+    ["a wide entry of the operator", [], [entry()], "entry-1"],
+    ["a private entry", [], [entry({ kind: "private" })], "entry-1"],
+    ["a platform entry", [], [entry({ kind: "platform" })], "entry-1"],
+    ["a learned entry", [], [entry({ kind: "learned", scope })], "list:apple"],
+    ["a trial", [], [trial({}, { scope: { sni: "1.push.apple.com" } })], "list:apple"],
+    [
+      "a block that holds after a trial",
+      [],
+      [trial({ state: "holding", hold: "block" }, { scope: { sni: "1.push.apple.com" } })],
+      "list:apple",
+    ],
+    ["a proposal", [], [entry({ standing: "proposed" })], "list:apple"],
+  ]
+  for (const [name, list, entries, by] of rows)
+    t.equal(decide(toPush, listing([push], list, entries), noon).rule, by, name)
+})
+
+t.test(
+  "of several lists with a host the same one decides, in whatever order they come",
+  async (t) => {
+    const lists: ListedHost[] = [
+      { ...push, list: "b", pattern: "1.push.apple.com" },
+      { ...push, list: "a" },
+      { ...push, list: "c", cause: "private" },
+      { ...push, list: "a", pattern: "1.push.apple.com" },
+    ]
+    for (const order of [lists, lists.toReversed()])
+      t.match(decide(toPush, listing(order), noon), { rule: "list:c", splice_cause: "private" })
+    for (const order of [lists.slice(0, 2), lists.slice(0, 2).toReversed()])
+      t.equal(
+        decide(toPush, listing(order), noon).rule,
+        "list:b",
+        "an exact name before a wildcard",
+      )
+  },
+)
+
+t.test("a splice that rests on a destination's network is limited to it", async (t) => {
+  const when = { destination: ["203.0.113.0/24"] }
+  const given = { destination_ip: "203.0.113.7" }
+  const scope = { destination_network: "203.0.113.0/24" }
+  const rows: [name: string, policy: ReturnType<typeof under>][] = [
+    ["rule", under([{ name: "r", when, do: "splice" }])],
+    ["entry", under([], [entry({ scope })])],
+    ["origins", under([{ name: "r", when, do: "inspect", origin: { "on-untrusted": "splice" } }])],
+  ]
+  for (const [name, policy] of rows) {
+    const { within } = decide(facts(given), policy, noon)
+    t.equal(within?.has("203.0.113.9"), true, name)
+    t.equal(within?.has("198.51.100.66"), false, name)
+  }
+  t.notOk(decide(facts(given), under([{ name: "r", when, do: "block" }]), noon).within)
+})
+
+t.test("a client cannot talk its way into another's bypass", async (t) => {
+  const one = entry({ scope: { client_network: "10.1.2.3/32", sni: "api.example.org" } })
+  const policy = under([], [one])
+  t.equal(decide(facts({ client_ip: "::ffff:10.1.2.3" }), policy, noon).do, "splice", "itself")
+  const rows: [name: string, given: object][] = [
+    ["another address", { client_ip: "10.1.2.4" }],
+    ["its NAT64 form", { client_ip: "64:ff9b::10.1.2.3" }],
+    ["its 6to4 form", { client_ip: "2002:a01:203::1" }],
+    ["an IPv4-compatible form", { client_ip: "::10.1.2.3" }],
+    ["no address", { client_ip: "10.1.2.3.evil.example" }],
+    ["an octal address", { client_ip: "012.1.2.3" }],
+    ["a longer name", { sni: "api.example.org.evil.example", connect_host: null }],
+    ["a name above", { sni: "example.org", connect_host: null }],
+    ["a wildcard as SNI", { sni: "*.example.org", connect_host: null }],
+    ["an empty SNI", { sni: "", connect_host: "api.example.org" }],
+    ["a NUL in the SNI", { sni: "api.example.org\0.evil.example", connect_host: null }],
+    ["a space in the SNI", { sni: "api.example.org ", connect_host: null }],
+    ["two dots at the end", { sni: "api.example.org..", connect_host: null }],
+    ["an address as SNI", { sni: "203.0.113.1", connect_host: null }],
+    ["a look-alike of other letters", { sni: "\u0430pi.example.org", connect_host: null }],
+    [
+      "an unreadable hello to another host",
+      { hello_readable: false, connect_host: "evil.example" },
+    ],
+  ]
+  for (const [name, given] of rows) t.equal(decide(facts(given), policy, noon).do, "inspect", name)
+})
+
+t.test("forms of one name are that name, and go to that name", async (t) => {
+  const policy = under([], [entry({ scope: { sni: "api.example.org" } })])
+  for (const sni of ["API.EXAMPLE.ORG", "api.example.org.", "\uff41pi.example.org"])
+    t.match(
+      decide(facts({ sni, connect_host: null }), policy, noon),
+      { do: "splice", by_name: true, needs_resolution: true },
+      sni,
+    )
+})
+
+t.test("a blocked network is blocked in every form that leads there", async (t) => {
+  const policy = under([{ name: "no", when: { destination: ["203.0.113.0/24"] }, do: "block" }])
+  const forms = [
+    "203.0.113.7",
+    "::ffff:203.0.113.7",
+    "64:ff9b::203.0.113.7",
+    "2002:cb00:7107::1",
+    "::203.0.113.7",
+  ]
+  for (const destination_ip of forms)
+    t.equal(decide(facts({ destination_ip }), policy, noon).do, "block", destination_ip)
+  const several = { destination_ip: "198.51.100.1", other_destinations: ["203.0.113.7"] }
+  t.equal(decide(facts(several), policy, noon).do, "block", "any address that may be dialled")
+  t.equal(decide(facts({ destination_ip: "64:ff9b::198.51.100.1" }), policy, noon).do, "inspect")
+})
+
+t.test("a spliced network is not opened by a form that only carries its address", async (t) => {
+  const policy = under([{ name: "yes", when: { destination: ["203.0.113.0/24"] }, do: "splice" }])
+  t.equal(decide(facts({ destination_ip: "::ffff:203.0.113.7" }), policy, noon).do, "splice")
+  for (const destination_ip of ["64:ff9b::203.0.113.7", "2002:cb00:7107::1", "::203.0.113.7"])
+    t.equal(decide(facts({ destination_ip }), policy, noon).do, "inspect", destination_ip)
+  const second = { destination_ip: "198.51.100.1", other_destinations: ["203.0.113.7"] }
+  t.equal(decide(facts(second), policy, noon).do, "inspect")
 })

@@ -1,7 +1,7 @@
 import t from "tap"
-import { explainDecision } from "../../src/policy/explain.ts"
+import { explain, explainDecision } from "../../src/policy/explain.ts"
 import { preparePolicy } from "../../src/policy/prepare.ts"
-import { control, entry, facts, noon, rules, trial } from "./given.ts"
+import { control, entry, facts, hour, iso, noon, rules, trial } from "./given.ts"
 
 t.test("each rule up to the one that decides is told with its reason", async (t) => {
   const list = rules([
@@ -51,7 +51,113 @@ t.test("register entries that come near are told, others are not", async (t) => 
     "decision: splice (trial) by trial-1",
     /^dials/,
     "is cut at 2026-03-01T12:02:00.000Z",
+    /^stands in the register as trial-1: pinsensor: ticket/,
   ])
+})
+
+t.test("what is near but not in force is told with the reason", async (t) => {
+  const scope = { device_group: "field", sni: "api.example.org" }
+  const retest = { device_id: "phone-1", since: iso(noon) }
+  const entries = [
+    entry({ id: "proposal", kind: "learned", standing: "proposed", scope }),
+    entry({ id: "far", standing: "proposed", scope: { sni: "z.example", device_group: "z" } }),
+    trial({ state: "cooling" }),
+    entry({
+      id: "learned-1",
+      kind: "learned",
+      scope,
+      learned: { device_ids: ["phone-1"], retest, renewals: 0 },
+    }),
+    entry({ id: "list:apple", source: "list" }),
+  ]
+  t.same(explainDecision(facts(), preparePolicy({ rules: [], control }, entries), noon), [
+    "register entry learned-1 (learned): no: device is not phone-1, on which the bypass is tested again since 2026-03-01T12:00:00.000Z; here: phone-1",
+    "register entry proposal (learned): is a proposal, not in force",
+    "register entry trial-1 (trial): is cooling: its connections are inspected",
+    "decision: inspect by default",
+  ])
+})
+
+t.test("a list is told with its source, and with its entry in the register", async (t) => {
+  const lists = [
+    {
+      list: "apple",
+      pattern: "*.push.apple.com",
+      cause: "platform" as const,
+      source: "support.apple.com",
+      read: "2026-01-02",
+    },
+  ]
+  const declared = entry({ id: "list:apple", source: "list", owner: "noc", reason: "vendor" })
+  const learned = entry({ id: "never-asked", kind: "learned" })
+  const policy = preparePolicy({ rules: [], control, lists }, [declared, learned])
+  const said = facts({ sni: "1.push.apple.com", connect_host: null })
+  t.match(explainDecision(said, policy, noon), [
+    "list apple: matches: host is *.push.apple.com (support.apple.com, read 2026-01-02)",
+    "decision: splice (platform) by list:apple",
+    /^dials the sensor's own resolution of 1\.push\.apple\.com/,
+    "stands in the register as list:apple: noc: vendor",
+  ])
+  t.equal(
+    explainDecision(facts(), policy, noon).at(0),
+    "register entry never-asked (learned): matches: it does not expire",
+  )
+})
+
+t.test("a person's entry is told before the lists, and where it leads", async (t) => {
+  const scope = { destination_network: "203.0.113.0/24" }
+  const one = entry({ scope, expires_at: iso(noon + hour) })
+  const policy = preparePolicy({ rules: [], control }, [
+    one,
+    entry({ id: "later", scope, kind: "platform" }),
+  ])
+  t.match(explainDecision(facts({ destination_ip: "203.0.113.7" }), policy, noon), [
+    /^register entry entry-1 \(operator\): matches: destination is in 203\.0\.113\.0\/24, and it is before /,
+    "decision: splice (operator) by entry-1",
+    "dials nothing outside 203.0.113.0/24",
+    "is cut at 2026-03-01T13:00:00.000Z",
+    "stands in the register as entry-1: ops: ticket",
+  ])
+})
+
+t.test("where nothing comes near, that is told", async (t) => {
+  t.same(explainDecision(facts(), preparePolicy({ rules: [], control }, []), noon), [
+    "register and lists: nothing comes near",
+    "decision: inspect by default",
+  ])
+})
+
+t.test("the parts of an explanation are there for programs", async (t) => {
+  const list = rules([
+    { name: "guests", when: { client: ["192.168.0.0/16"], port: [443] }, do: "block" },
+  ])
+  const policy = preparePolicy({ rules: list, control }, [entry({ standing: "proposed" })])
+  const explanation = explain(facts(), policy, noon)
+  t.match(explanation, {
+    decision: { do: "inspect", rule: "default" },
+    steps: [
+      {
+        kind: "rule",
+        id: "guests",
+        matches: false,
+        idle: null,
+        conditions: [
+          { asks: "port is 443", here: "443", holds: true },
+          { asks: "client is in 192.168.0.0/16", here: "10.1.2.3", holds: false },
+        ],
+      },
+      {
+        kind: "register-entry",
+        id: "entry-1",
+        matches: false,
+        idle: "is a proposal, not in force",
+      },
+    ],
+    asks: [],
+    faults: [],
+  })
+  t.equal(explanation.steps.length, 2)
+  t.same(JSON.parse(JSON.stringify(explanation)), explanation, "it survives JSON")
 })
 
 t.test("names that disagree are told", async (t) => {

@@ -1,5 +1,5 @@
 import t from "tap"
-import { ByteCount, ControlSettings, Rule, Rules } from "../../src/policy/settings.ts"
+import { ByteCount, ControlSettings, controlOf, Rule, Rules } from "../../src/policy/settings.ts"
 
 t.test("control settings have the documented defaults", async (t) => {
   t.same(ControlSettings.parse({}), {
@@ -14,6 +14,10 @@ t.test("control settings have the documented defaults", async (t) => {
     "re-inspect-for": 86_400_000,
     hold: "inspect",
     "hold-for": 604_800_000,
+    "per-device-a-day": 20,
+    "broken-at-most": 43_200_000,
+    learn: { accept: false, devices: 3, "retest-before": 86_400_000, renewals: 4 },
+    groups: [],
   })
 })
 
@@ -50,6 +54,9 @@ t.test("a rule takes every condition", async (t) => {
     },
     do: "splice",
     cause: "private",
+    owner: "network team",
+    reason: "certificate pinned by the vendor",
+    review: "2026-06-01T00:00:00.000Z",
   }
   t.same(Rule.parse(rule), rule)
 })
@@ -81,4 +88,31 @@ t.test("two rules of one name are refused", async (t) => {
     { name: "a", do: "block" },
   ])
   t.match(parsed.error?.message ?? "", /\\"a\\" is taken/)
+})
+
+t.test(
+  "of a device in several groups the first group in the configured order chooses",
+  async (t) => {
+    const groups = [
+      { group: "kiosk", mode: "off" },
+      { group: "field", mode: "learn", hold: "splice", accept: true },
+      { group: "office", hold: "block", "hold-for": "1d" },
+    ]
+    const control = ControlSettings.parse({ groups })
+    const all = { mode: "trial", hold: "inspect", "hold-for": 604_800_000, accept: false }
+    const rows: [of: string[], choice: object][] = [
+      [[], all],
+      [["other"], all],
+      [["kiosk"], { ...all, mode: "off" }],
+      [["office", "field"], { ...all, mode: "learn", hold: "splice", accept: true }],
+      [["office"], { ...all, hold: "block", "hold-for": 86_400_000 }],
+    ]
+    for (const [of, choice] of rows) t.same(controlOf(control, of), choice, of.join())
+    t.equal(controlOf({ ...control, mode: "off" }, ["field"]).mode, "off", "off is off for all")
+  },
+)
+
+t.test("a group with two choices is refused", async (t) => {
+  const groups = [{ group: "a" }, { group: "a", mode: "off" }]
+  t.match(ControlSettings.safeParse({ groups }).error?.message, /\\"a\\" is taken/)
 })

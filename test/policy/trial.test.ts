@@ -1,51 +1,14 @@
-import fc from "fast-check"
 import t from "tap"
 import { decide } from "../../src/policy/decide.ts"
 import { preparePolicy } from "../../src/policy/prepare.ts"
-import { stepTrials, type TrialHit, type TrialStep } from "../../src/policy/trial.ts"
-import { TrialUse } from "../../src/policy/trial-use.ts"
-import { RegisterEntry } from "../../src/record/register-entry.ts"
+import type { TrialStep } from "../../src/policy/trial-step.ts"
+import type { RegisterEntry } from "../../src/record/register-entry.ts"
 import type { ScopeJudgement } from "../../src/record/scope-judgement.ts"
-import {
-  common,
-  control,
-  facts,
-  hour,
-  iso,
-  judgement,
-  minute,
-  noon,
-  second,
-  trial,
-} from "./given.ts"
+import { control, facts, hour, iso, judgement, minute, noon, second, trial } from "./given.ts"
+import { about, Register, step, used } from "./stepping.ts"
 
 const day = 24 * hour
 
-function step(given: Partial<TrialStep>) {
-  const outcome = stepTrials({
-    trials: [],
-    judgements: [],
-    hits: [],
-    settings: control,
-    common,
-    now: noon,
-    newId: (key) => `id-${key.replaceAll(/[^\w|-]/g, "_")}`,
-    ...given,
-  })
-  for (const entry of outcome.changed) RegisterEntry.parse(entry)
-  return outcome
-}
-const open = (at_ms: number, entry_id = "trial-1"): TrialHit => ({
-  entry_id,
-  at_ms,
-  event: "open",
-  bytes: 0,
-})
-const close = (at_ms: number, bytes: number): TrialHit => ({
-  ...open(at_ms),
-  event: "close",
-  bytes,
-})
 const splicing = (given = {}) =>
   trial(
     { state: "splicing", since: iso(noon), first_splice_at: iso(noon), connections: 1, ...given },
@@ -58,21 +21,26 @@ const reInspecting = (given = {}) =>
   )
 
 t.test("a confirmed key goes through every state once", async (t) => {
-  let trials: RegisterEntry[] = []
+  const register = new Register()
   const states: string[] = []
+  let use = used(0, 0, null)
   const advance = (now: number, given: Partial<TrialStep>) => {
-    const { changed } = step({ ...given, trials, now })
-    const byId = new Map([...trials, ...changed].map((entry) => [entry.id, entry]))
-    trials = [...byId.values()]
-    states.push(trials.map((entry) => entry.trial?.state ?? entry.kind).join())
+    register.step({ ...given, now, useOf: () => use })
+    states.push(
+      register
+        .of("trial")
+        .map((entry) => entry.trial?.state ?? entry.kind)
+        .join(),
+    )
   }
+  const end = () => register.of("trial")[0]?.expires_at
   advance(noon, { judgements: [judgement()] })
   advance(noon + second, { judgements: [judgement()] })
-  const id = trials[0]?.id ?? ""
-  advance(noon + hour, { hits: [open(noon + hour - second, id)] })
-  t.equal(trials[0]?.expires_at, iso(noon + hour - second + 2 * minute))
-  const used: Partial<ScopeJudgement> = { verdict: "probable", control_strong: ["f1"] }
-  advance(noon + hour + second, { judgements: [judgement(used)] })
+  use = used(1, 0, noon + hour - second)
+  advance(noon + hour, {})
+  t.equal(end(), iso(noon + hour - second + 2 * minute))
+  const probable: Partial<ScopeJudgement> = { verdict: "probable", control_strong: ["f1"] }
+  advance(noon + hour + second, { judgements: [judgement(probable)] })
   advance(noon + hour + 2 * minute, {})
   const last_ms = noon + hour + 5 * minute
   const confirmed = judgement({
@@ -84,7 +52,7 @@ t.test("a confirmed key goes through every state once", async (t) => {
   advance(last_ms, { judgements: [confirmed] })
   advance(last_ms + second, { judgements: [confirmed] })
   t.same(states, ["armed", "armed", "splicing", "splicing", "re-inspecting", "holding", "holding"])
-  t.equal(trials[0]?.expires_at, iso(last_ms + 7 * day))
+  t.equal(end(), iso(last_ms + 7 * day))
 })
 
 t.test("what the clock does to a trial", async (t) => {
@@ -233,51 +201,79 @@ t.test(
   },
 )
 
-t.test("a hit starts the trial's time, and nothing moves its start forward", async (t) => {
-  const [started] = step({
-    trials: [trial()],
-    hits: [open(noon + 5 * second), open(noon + 3 * second)],
-    now: noon + 6 * second,
-  }).changed
-  t.match(started, {
-    expires_at: iso(noon + 123 * second),
-    trial: { state: "splicing", first_splice_at: iso(noon + 3 * second), connections: 2 },
-  })
-
-  const rows: [name: string, hits: TrialHit[], first: number, end: number][] = [
-    ["a later open", [open(noon + minute)], noon, noon + 2 * minute],
-    [
-      "an earlier open that comes late",
-      [open(noon - second)],
-      noon - second,
-      noon + 2 * minute - second,
-    ],
-    ["a clock ahead", [open(noon + hour)], noon, noon + 2 * minute],
-  ]
-  for (const [name, hits, first, end] of rows) {
-    const [changed] = step({ trials: [splicing()], hits, now: noon + minute }).changed
-    t.match(
-      changed,
-      { expires_at: iso(end), trial: { first_splice_at: iso(first), connections: 2 } },
-      name,
-    )
-  }
-  const [ahead] = step({ trials: [trial()], hits: [open(noon + hour)], now: noon }).changed
-  t.match(ahead, { trial: { first_splice_at: iso(noon) } }, "a worker's clock ahead of ours")
+t.test("a trial is written only when its state changes, not with each connection", async (t) => {
+  const register = new Register()
+  register.step({ judgements: [judgement()] })
+  let writes = 0
+  for (let count = 1; count <= 19; count += 1)
+    writes += register.step({
+      now: noon + minute + count * second,
+      useOf: () => used(count, count * 1000, noon + minute),
+    }).writes.length
+  t.equal(writes, 1, "as its time began")
+  register.step({ now: noon + minute + 30 * second, useOf: () => used(20, 20_000, noon + minute) })
+  t.match(register.of("trial"), [
+    { trial: { state: "re-inspecting", connections: 20, bytes: 20_000 } },
+  ])
 })
 
-t.test("a hit before the end counts though it is delivered after it", async (t) => {
+t.test("the first use starts the trial's time, and nothing moves its start forward", async (t) => {
+  const began = step({
+    trials: [trial()],
+    useOf: () => used(2, 0, noon + 3 * second),
+    now: noon + 6 * second,
+  })
+  t.match(began.changed, [
+    {
+      expires_at: iso(noon + 123 * second),
+      trial: { state: "splicing", first_splice_at: iso(noon + 3 * second), connections: 2 },
+    },
+  ])
+  const earlier = step({
+    trials: [splicing()],
+    useOf: () => used(2, 0, noon - second),
+    now: noon + minute,
+  })
+  t.match(
+    earlier.changed,
+    [
+      {
+        expires_at: iso(noon + 2 * minute - second),
+        trial: { first_splice_at: iso(noon - second), connections: 2 },
+      },
+    ],
+    "an earlier hit that comes late shortens it",
+  )
+  t.same(
+    step({ trials: [splicing()], useOf: () => used(3, 10, noon + hour), now: noon + minute })
+      .changed,
+    [],
+    "a later one changes nothing",
+  )
+  t.match(
+    step({ trials: [trial()], useOf: () => used(1, 0, noon + hour) }).changed,
+    [{ trial: { first_splice_at: iso(noon) } }],
+    "a worker's clock ahead of ours",
+  )
+})
+
+t.test("a use before the end counts though it is told after it", async (t) => {
   const { changed } = step({
     trials: [trial()],
-    hits: [open(noon + day - second), close(noon + day, 700)],
+    useOf: () => used(1, 700, noon + day - second),
     now: noon + day + minute,
   })
   t.match(changed, [{ trial: { state: "splicing", connections: 1, bytes: 700 } }])
-  const late = step({
+  const late = {
     trials: [reInspecting({ connections: 2, bytes: 10 })],
-    hits: [close(noon, 90)],
-  })
-  t.match(late.changed, [{ trial: { state: "re-inspecting", connections: 2, bytes: 100 } }])
+    useOf: () => used(2, 90, noon),
+  }
+  t.same(step(late).changed, [], "after its time it changes nothing by itself")
+  t.match(
+    step({ ...late, now: noon + 2 * day }).changed,
+    [{ trial: { state: "cooling", bytes: 90 } }],
+    "and stands in the entry with the next change",
+  )
 })
 
 t.test("with control off nothing is armed and what runs is ended", async (t) => {
@@ -286,61 +282,153 @@ t.test("with control off nothing is armed and what runs is ended", async (t) => 
   for (const entry of [trial(), splicing(), reInspecting()]) {
     const { changed, notes } = step({ trials: [entry], settings })
     t.match(changed, [{ expires_at: iso(noon), trial: { state: "cooling" } }])
-    t.match(notes, [{ note: /control\.mode is off/ }])
+    t.match(notes, [{ note: /control is off/ }])
   }
 })
 
-t.test("what a confirmed key leads to is the operator's choice", async (t) => {
+t.test("what a confirmed key leads to is its group's choice", async (t) => {
   const confirmed = judgement({
     verdict: "confirmed",
     control_strong: ["f1", "f2"],
     last_ms: noon + minute,
   })
-  const rows: [name: string, settings: object, learned: object | null][] = [
-    ["hold: inspect", {}, null],
-    ["hold: block", { hold: "block" }, null],
+  const group = (choice: object) => ({ groups: [{ group: "field", ...choice }] })
+  const rows: [
+    name: string,
+    settings: object,
+    hold: string,
+    does: string,
+    standing: string | undefined,
+  ][] = [
+    ["hold: inspect", {}, "inspect", "inspect", undefined],
+    ["hold: block", { hold: "block" }, "block", "block", undefined],
+    ["hold: splice", { hold: "splice" }, "splice", "splice", "in-force"],
+    ["learn", { mode: "learn" }, "inspect", "inspect", "proposed"],
     [
-      "hold: splice",
-      { hold: "splice" },
-      { reason: /^learned/, expires_at: iso(noon + 7 * day), review_at: iso(noon + 3.5 * day) },
+      "learn, accepted",
+      { mode: "learn", learn: { ...control.learn, accept: true } },
+      "splice",
+      "splice",
+      "in-force",
+    ],
+    ["learn, hold: splice", { mode: "learn", hold: "splice" }, "splice", "splice", "in-force"],
+    [
+      "learn, accepted, but blocked",
+      { mode: "learn", hold: "block", learn: { ...control.learn, accept: true } },
+      "block",
+      "block",
+      "proposed",
+    ],
+    ["its group blocks", group({ hold: "block" }), "block", "block", undefined],
+    ["its group splices", group({ hold: "splice" }), "splice", "splice", "in-force"],
+    [
+      "its group has opted in",
+      group({ mode: "learn", accept: true }),
+      "splice",
+      "splice",
+      "in-force",
     ],
     [
-      "learn",
-      { mode: "learn" },
-      { reason: /^proposal, not in force/, expires_at: iso(noon), review_at: iso(noon + 7 * day) },
+      "another group splices",
+      { groups: [{ group: "lab", hold: "splice" }] },
+      "inspect",
+      "inspect",
+      undefined,
     ],
-    ["learn, hold: splice", { mode: "learn", hold: "splice" }, { reason: /^learned/ }],
   ]
-  for (const [name, given, expected] of rows) {
+  for (const [name, given, hold, does, standing] of rows) {
     const settings = { ...control, ...given }
     const { changed } = step({ trials: [reInspecting()], judgements: [confirmed], settings })
+    const held = changed.find(({ kind }) => kind === "trial")
+    t.match(held, { trial: { state: "holding", hold } }, name)
     const learned = changed.find(({ kind }) => kind === "learned")
-    if (expected === null) t.equal(learned, undefined, name)
-    else {
-      t.match(
-        learned,
-        {
-          owner: "pinsensor",
-          scope: {
-            device_id: "phone-1",
-            stack: "t13-okhttp",
-            sni: "api.example.org",
-            client_network: null,
-          },
-          ...expected,
-        },
-        name,
-      )
-      t.same(learned?.evidence_ids, ["q1", "q2", "a1", "a2", "a3", "f1", "f2"], name)
-    }
-    const policy = preparePolicy({ rules: [], control: settings }, changed)
-    const does = { inspect: "inspect", splice: "splice", block: "block" }[settings.hold]
-    t.equal(
-      decide(facts(), policy, noon + minute).do,
-      does,
-      `${name}: what the next connection meets`,
-    )
+    t.equal(learned?.standing, standing, name)
+    const inForce = changed.filter((each) => each.standing === "in-force")
+    const policy = preparePolicy({ rules: [], control: settings }, inForce)
+    t.equal(decide(facts(), policy, noon + minute).do, does, `${name}: the next connection`)
   }
+})
+
+t.test("a group whose control is off has no trials, whatever others have", async (t) => {
+  const settings = { ...control, groups: [{ group: "field", mode: "off" as const }] }
+  t.same(step({ judgements: [judgement()], settings }).changed, [])
+  const { changed, notes } = step({ trials: [splicing()], settings })
+  t.match(changed, [{ expires_at: iso(noon), trial: { state: "cooling" } }])
+  t.match(notes, [{ note: /off for its device/ }])
+})
+
+t.test("a group's policy that changes while a key is held is followed", async (t) => {
+  const register = new Register()
+  const confirmed = judgement({ verdict: "confirmed", control_strong: ["f1", "f2"] })
+  register.step({ trials: [reInspecting()], judgements: [confirmed] })
+  t.same(register.inForce(noon), [])
+  const later = noon + day
+  const splice = { ...control, hold: "splice" as const }
+  register.step({ settings: splice, now: later })
+  t.match(register.of("trial"), [{ trial: { state: "holding", hold: "splice" } }])
+  const [learned] = register.inForce(later)
+  t.equal(learned?.expires_at, iso(noon + 7 * day), "for the rest of its time")
+  t.same(register.step({ settings: splice, now: later + second }).writes, [], "once")
+  const back = register.step({ now: later + minute })
+  t.same(register.inForce(later + minute), [])
+  t.match(back.notes, [{ note: /is inspect now/ }, { note: /does not splice what is confirmed/ }])
+})
+
+t.test("what the sensor's own fault or another epoch does to trials", async (t) => {
+  const elsewhere = judgement({ epoch: { issuing_ca: "ca2", sensor_config: "c1" } })
+  const epoch = { issuing_ca: "ca", sensor_config: "c1" }
+  const rows: [
+    name: string,
+    entry: RegisterEntry,
+    given: Partial<TrialStep>,
+    note: RegExp | null,
+  ][] = [
+    ["fault, armed", trial(), { fault: true }, /at fault/],
+    ["fault, splicing", splicing(), { fault: true }, /at fault/],
+    ["fault, re-inspecting", reInspecting(), { fault: true }, null],
+    [
+      "fault, confirmed meanwhile",
+      reInspecting(),
+      { fault: true, judgements: [judgement({ verdict: "confirmed" })] },
+      null,
+    ],
+    ["another CA", splicing({ epoch }), { judgements: [elsewhere] }, /CA or the sensor's/],
+    ["the same CA", splicing({ epoch }), { judgements: [judgement()] }, null],
+    ["an entry without an epoch", splicing(), { judgements: [elsewhere] }, null],
+  ]
+  for (const [name, entry, given, note] of rows) {
+    const outcome = step({ trials: [entry], now: noon + second, ...given })
+    t.equal(outcome.changed.length, note === null ? 0 : 1, name)
+    t.match(outcome.notes[0]?.note ?? "", note ?? /^$/, name)
+  }
+  t.same(step({ judgements: [judgement()], fault: true }).writes, [], "nothing is armed")
+})
+
+t.test("a clock that is set back ends a splicing trial instead of lengthening it", async (t) => {
+  const { changed, notes } = step({ trials: [splicing()], now: noon - hour })
+  t.match(changed, [{ trial: { state: "re-inspecting" } }])
+  t.match(notes, [{ note: /clock was set back/ }])
+})
+
+t.test("a device whose address was given to another is not what its trial splices", async (t) => {
+  const policy = preparePolicy({ rules: [], control }, [splicing()])
+  const next = (given: object) => decide(facts(given), policy, noon + second).do
+  t.equal(next({}), "splice")
+  t.equal(next({ device_id: "phone-2" }), "inspect")
+  t.equal(next({ device_id: null }), "inspect", "shared, or unbound")
+  t.equal(next({ client_ip: "10.1.2.4" }), "inspect", "the device elsewhere")
+  t.equal(next({ stack: "t13-other" }), "inspect", "another stack behind the same address")
+})
+
+t.test("entries of another tenant are neither moved nor counted", async (t) => {
+  const foreign = trial({}, { tenant: "other", expires_at: iso(noon - hour) })
+  t.same(step({ trials: [foreign] }).writes, [])
+  const settings = { ...control, "fleet-an-hour": 1 }
+  t.equal(
+    step({ trials: [foreign], judgements: [about("phone-9", "x.example")], settings }).changed
+      .length,
+    1,
+  )
 })
 
 t.test("starting the correlator again makes no second trial", async (t) => {
@@ -349,145 +437,10 @@ t.test("starting the correlator again makes no second trial", async (t) => {
     step({ judgements: [judgement()], now: noon + second }).changed.map(({ id }) => id),
     first.changed.map(({ id }) => id),
   )
-  t.same(step({ trials: first.changed, judgements: [judgement()] }), { changed: [], notes: [] })
+  t.same(step({ trials: first.changed, judgements: [judgement()] }).writes, [])
 })
 
 t.test("entries that are no trials are left alone", async (t) => {
   const { trial: _none, ...rest } = trial()
   t.same(step({ trials: [{ ...rest, trial: null }], now: noon + 9 * day }).changed, [])
 })
-
-t.test(
-  "a trial never splices longer than splice-for nor more than its caps, whatever the order of inputs",
-  async () => {
-    const settings = {
-      ...control,
-      connections: 4,
-      bytes: 1000,
-      "splice-for": minute,
-      "per-key-a-day": 2,
-    }
-    const verdict = fc.constantFrom(
-      "suspected",
-      "probable",
-      "confirmed",
-      "accepts",
-      "mixed",
-      "broken-or-other",
-    )
-    const event = fc.oneof(
-      {
-        weight: 4,
-        arbitrary: fc.record({
-          kind: fc.constant("connect" as const),
-          bytes: fc.integer({ min: 0, max: 600 }),
-        }),
-      },
-      {
-        weight: 2,
-        arbitrary: fc.record({
-          kind: fc.constant("step" as const),
-          verdict,
-          strong: fc.integer({ min: 0, max: 2 }),
-          after: fc.boolean(),
-        }),
-      },
-      {
-        weight: 1,
-        arbitrary: fc.record({
-          kind: fc.constant("deliver" as const),
-          from: fc.nat(20),
-          twice: fc.boolean(),
-        }),
-      },
-      { weight: 1, arbitrary: fc.constant({ kind: "reload" as const }) },
-      {
-        weight: 2,
-        arbitrary: fc.record({
-          kind: fc.constant("wait" as const),
-          ms: fc.constantFrom(second, 20 * second, minute, hour, day),
-        }),
-      },
-    )
-    let spliced = 0
-    fc.assert(
-      fc.property(fc.array(event, { maxLength: 80 }), (events) => {
-        let now = noon
-        let register: RegisterEntry[] = []
-        const use = new TrialUse()
-        // The worker's policy is as old as its last reload; hits wait until they are delivered.
-        let policy = preparePolicy({ rules: [], control: settings }, register, use)
-        let waiting: TrialHit[] = []
-        let delivered: TrialHit[] = []
-        const seen = new Map<string, { times: number[]; bytes: number }>()
-        for (const one of [
-          { kind: "step" as const, verdict: "suspected" as const, strong: 0, after: false },
-          { kind: "reload" as const },
-          ...events,
-        ]) {
-          now += 1
-          if (one.kind === "wait") now += one.ms
-          if (one.kind === "reload")
-            policy = preparePolicy({ rules: [], control: settings }, register, use)
-          if (one.kind === "deliver") {
-            const from = Math.min(one.from, waiting.length)
-            delivered.push(...waiting.slice(from), ...(one.twice ? waiting.slice(from) : []))
-            waiting = waiting.slice(0, from)
-          }
-          if (one.kind === "step") {
-            const given = {
-              verdict: one.verdict,
-              control_strong: ["f1", "f2"].slice(0, one.strong),
-              refusal_after_control: one.after,
-              last_ms: now,
-            }
-            const { changed } = step({
-              trials: register,
-              judgements: [judgement(given)],
-              hits: delivered,
-              settings,
-              now,
-            })
-            delivered = []
-            register = [
-              ...new Map([...register, ...changed].map((entry) => [entry.id, entry])).values(),
-            ]
-          }
-          if (one.kind === "connect") {
-            const decision = decide(facts(), policy, now)
-            const id = decision.register_entry
-            if (decision.splice_cause !== "trial" || id === null) continue
-            spliced += 1
-            use.opened(id, now)
-            const total = seen.get(id) ?? { times: [], bytes: 0 }
-            seen.set(id, total)
-            total.times.push(now, decision.splice_until ?? Number.POSITIVE_INFINITY)
-            // A pump that passes one byte at a time, as finely as the cap can be kept.
-            let bytes = 0
-            while (bytes < one.bytes) {
-              bytes += 1
-              if (!use.passed(id, 1, settings)) break
-            }
-            total.bytes += bytes
-            waiting.push(
-              { entry_id: id, at_ms: now, event: "open", bytes: 0 },
-              { entry_id: id, at_ms: now, event: "close", bytes },
-            )
-          }
-        }
-        const perDay = register.filter(({ created_at }) => Date.parse(created_at) > now - day)
-        return (
-          perDay.length <= settings["per-key-a-day"] &&
-          [...seen.values()].every(
-            ({ times, bytes }) =>
-              Math.max(...times) - Math.min(...times) <= settings["splice-for"] &&
-              times.length / 2 <= settings.connections &&
-              bytes <= settings.bytes,
-          )
-        )
-      }),
-      { numRuns: 300 },
-    )
-    t.ok(spliced > 300, `the property saw ${spliced} splices`)
-  },
-)

@@ -320,6 +320,7 @@ export function context(over: Partial<JudgementContext> = {}): JudgementContext 
     register: [],
     accepted_elsewhere: new Map(),
     baseline: new Map(),
+    drifts: new Map(),
     sensor_fault: false,
     now: dayStart + 12 * HOUR,
     ...over,

@@ -12,8 +12,10 @@ import type { z } from "zod"
 import { createLeafKeys, type LeafKeys } from "../../src/ca/leaf-keys.ts"
 import { LeafStore } from "../../src/ca/leaf-store.ts"
 import { mintLeaf } from "../../src/ca/mint.ts"
+import { openTrialLedger, type TrialLedger } from "../../src/evidence/trial-ledger.ts"
 import { Limits } from "../../src/intercept/limits.ts"
 import { ListenerSettings } from "../../src/intercept/listeners.ts"
+import { OpenSplices } from "../../src/intercept/open-splices.ts"
 import { OriginMemory } from "../../src/intercept/origin-memory.ts"
 import { OriginSettings } from "../../src/intercept/origin-settings.ts"
 import { originTrust } from "../../src/intercept/origin-trust.ts"
@@ -85,6 +87,8 @@ export interface Given {
   clients?: string[]
   /** The device that every client is bound to. */
   device?: string
+  /** Folder of the trials' ledger, where several sensors share one. */
+  ledgerIn?: string
   deps?: Partial<SensorDeps>
   /** One explicit listener on port 0 of 127.0.0.1 unless the test says otherwise. */
   listeners?: z.input<typeof ListenerSettings>[]
@@ -106,10 +110,12 @@ export async function testSensor(t: Closing, given: Given = {}): Promise<TestSen
   const flows = new Queue<Flow>()
   const hits: RegisterHit[] = []
   const logs: TestSensor["logs"] = []
-  const trials = new TrialUse()
+  const trials = new TrialUse(ledgerOf(t, given))
   const control = ControlSettings.parse(given.control ?? {})
   const rules = Rules.parse(given.rules ?? [])
-  const policy = preparePolicy({ rules, control }, given.entries ?? [], trials)
+  const prepared = preparePolicy({ rules, control }, given.entries ?? [], trials)
+  const log: SensorDeps["log"] = (level, event, fields) => logs.push({ level, event, fields })
+  const { policy = () => prepared } = given.deps ?? {}
   const deps: SensorDeps = {
     sensor: {
       common: { tenant: "t", site: "s", sensor_id: "test", v: 1 },
@@ -133,16 +139,17 @@ export async function testSensor(t: Closing, given: Given = {}): Promise<TestSen
     logins: null,
     limits: Limits.parse(given.limits ?? {}),
     notTls: given.notTls ?? "splice",
-    policy: () => policy,
+    policy,
     instead: () => null,
     deviceOf: () => ({ device_id: given.device ?? null, device_groups: [] }),
     trials,
+    splices: new OpenSplices({ policy, clock: Date.now, log }),
     clock: Date.now,
     // Parsed: a record that breaks its own schema fails the test that made it.
     onAttempt: (attempt) => attempts.add(Attempt.parse(attempt)),
     onFlow: (flow) => flows.add(Flow.parse(flow)),
     onHit: (hit) => hits.push(hit),
-    log: (level, event, fields) => logs.push({ level, event, fields }),
+    log,
     ...given.deps,
   }
   const listeners = (given.listeners ?? [explicitListener]).map((one) =>
@@ -161,6 +168,14 @@ export async function testSensor(t: Closing, given: Given = {}): Promise<TestSen
     attempt: () => attempts.next("attempt"),
     flow: () => flows.next("flow"),
   }
+}
+
+/** Where no trial is given there is none to be asked. */
+function ledgerOf(t: Closing, { entries = [], ledgerIn }: Given): TrialLedger | null {
+  if (ledgerIn === undefined && !entries.some(({ kind }) => kind === "trial")) return null
+  const ledger = openTrialLedger(ledgerIn ?? mkdtempSync(join(folder, "trials-")))
+  t.teardown(() => ledger.close())
+  return ledger
 }
 
 class Queue<Item> {
@@ -209,6 +224,8 @@ export async function tunnel(
   target: string,
   headers = "",
   from = "127.0.0.1",
+  /** Said before it. */
+  first = "",
 ): Promise<Socket> {
   const socket = connect({
     port,
@@ -218,7 +235,7 @@ export async function tunnel(
     noDelay: true,
   })
   socket.on("error", () => {})
-  socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${headers}\r\n`)
+  socket.write(`${first}CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${headers}\r\n`)
   const head = await untilHeadEnd(socket)
   if (!head.startsWith("HTTP/1.1 200 ")) throw new Error(`CONNECT was answered: ${head}`)
   return socket

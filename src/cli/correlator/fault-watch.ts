@@ -8,23 +8,17 @@ import { type SensorFault, sensorFault, sensorFaultFinding } from "../../analyti
 import type { Attempt } from "../../record/attempt.ts"
 import type { Attributed } from "../../record/attributed.ts"
 import type { Finding } from "../../record/finding.ts"
+import { PairSample } from "./pair-sample.ts"
 
-/** Of each sensor the two newest epochs are kept, of each epoch so many pairs of device and
- * destination, of each pair the last refusal and the last acceptance: at most some 12 MB a sensor.
- * The pair untouched longest goes, so a fault ends when those that still decide accept again. */
-const mostPairs = 1_000
+/** Of each sensor the two newest epochs are kept, of each a sample of some 6 MB at most. */
 const mostSensors = 16
 const mostEpochs = 2
 /** Looking costs some milliseconds while there are two epochs. */
 const lookEvery = 1_000
 
-interface Pair {
-  accepted?: Attributed<Attempt>
-  refused?: Attributed<Attempt>
-}
 interface SeenEpoch {
   latest: string
-  pairs: Map<string, Pair>
+  pairs: PairSample
 }
 
 export class FaultWatch {
@@ -41,18 +35,20 @@ export class FaultWatch {
   }
 
   note(attempt: Attributed<Attempt>): void {
-    const { fact, who } = attempt
+    const { fact } = attempt
     const refused = fact.strength === "strong"
     if (!refused && fact.outcome !== "accepted") return
     const epoch = this.#epoch(fact)
     if (fact.observed_at > epoch.latest) epoch.latest = fact.observed_at
-    const key = `${who.device_id}|${destinationOf(fact)}`
-    const pair = epoch.pairs.get(key) ?? {}
-    pair[refused ? "refused" : "accepted"] = attempt
-    epoch.pairs.delete(key)
-    epoch.pairs.set(key, pair)
-    if (epoch.pairs.size > mostPairs) forgetFirst(epoch.pairs)
+    epoch.pairs.note(destinationOf(fact), refused, attempt)
     this.#changed = true
+  }
+
+  /** Pairs that are remembered. */
+  get size(): number {
+    return [...this.#sensors.values()]
+      .flatMap((epochs) => [...epochs.values()])
+      .reduce((all, { pairs }) => all + pairs.size, 0)
   }
 
   /** The fault that lasts, as it was last looked for. */
@@ -62,7 +58,8 @@ export class FaultWatch {
 
   /** Looks for it, at most once a second; `now` in epoch milliseconds. */
   look(now: number): void {
-    if (!this.#changed || now - this.#lookedAt < lookEvery) return
+    // A clock that was set back must not make it wait.
+    if (!this.#changed || Math.abs(now - this.#lookedAt) < lookEvery) return
     this.#fault = sensorFault(this.#attempts())
     this.#changed = false
     this.#lookedAt = now
@@ -92,7 +89,7 @@ export class FaultWatch {
     const key = epochKey(fact)
     const known = epochs.get(key)
     if (known) return known
-    const epoch = { latest: fact.observed_at, pairs: new Map<string, Pair>() }
+    const epoch = { latest: fact.observed_at, pairs: new PairSample() }
     epochs.set(key, epoch)
     if (epochs.size > mostEpochs) forgetOldest(epochs)
     return epoch
@@ -103,8 +100,7 @@ export class FaultWatch {
     return [...this.#sensors.values()]
       .filter((epochs) => epochs.size > 1)
       .flatMap((epochs) => [...epochs.values()])
-      .flatMap(({ pairs }) => [...pairs.values()])
-      .flatMap(({ accepted, refused }) => [accepted ?? [], refused ?? []].flat())
+      .flatMap(({ pairs }) => pairs.attempts())
   }
 }
 

@@ -1,29 +1,41 @@
 /**
- * The judgements in force, read from the store at start and kept in step with what is written:
- * findings by device and by incident, and the incidents.
+ * The judgements in force: findings by device and by incident, read from the store at start and kept in
+ * step with what is written; the incidents themselves are few at a time, and read where they are needed.
  */
 import { incidentId } from "../../analytics/incidents.ts"
 import type { Store } from "../../evidence/store.ts"
 import type { Finding } from "../../record/finding.ts"
 import type { Incident } from "../../record/incident.ts"
 
-/** Findings kept in memory, some 4 KiB each; beyond it closed ones go, oldest first, and one that
- * opens again is simply written anew. */
-const most = 100_000
+/**
+ * Findings kept in memory. One with a handful of refusals takes 2.3 KiB with its places in the lists, one that
+ * names the most records that it may (1,000) some 50 KiB. Beyond it closed ones go, oldest first, then those
+ * of confidence `record`: a device that disappears leaves them open for good, and with addresses that
+ * change daily such devices never end. A forgotten one that is found again is simply written anew.
+ */
+const mostFindings = 100_000
 
 export class JudgedMemory {
+  readonly #store: Store
+  readonly #most: number
   readonly #findings = new Map<string, Finding>()
   readonly #byDevice = new Map<string, Set<string>>()
   readonly #byIncident = new Map<string, Set<string>>()
-  readonly #incidents = new Map<string, Incident>()
-  #forgetAt = most + 1_000
+  #forgetAt: number
 
-  constructor(store: Store) {
+  constructor(store: Store, most = mostFindings) {
+    this.#store = store
+    this.#most = most
+    this.#forgetAt = most + slackOf(most)
     for (const finding of store.all("findings")) {
       this.#put(finding)
-      this.#forgetClosed()
+      this.#forget()
     }
-    for (const incident of store.all("incidents")) this.#incidents.set(incident.id, incident)
+  }
+
+  /** Findings that are remembered. */
+  get size(): number {
+    return this.#findings.size
   }
 
   findingsOf(deviceId: string): Finding[] {
@@ -46,23 +58,18 @@ export class JudgedMemory {
   }
 
   incidents(ids: ReadonlySet<string>): Incident[] {
-    return [...ids].flatMap((id) => this.#incidents.get(id) ?? [])
+    return [...ids].flatMap((id) => this.#store.get("incidents", id) ?? [])
   }
 
   /** After the commit. */
-  keep(findings: readonly Finding[], incidents: readonly Incident[]): void {
+  keep(findings: readonly Finding[]): void {
     for (const finding of findings) this.#put(finding)
-    for (const incident of incidents) this.#incidents.set(incident.id, incident)
-    this.#forgetClosed()
+    this.#forget()
   }
 
   /** Whether what is to be stored differs from what is. */
   isNew(finding: Finding): boolean {
     return JSON.stringify(this.#findings.get(finding.id)) !== JSON.stringify(finding)
-  }
-
-  isNewIncident(incident: Incident): boolean {
-    return JSON.stringify(this.#incidents.get(incident.id)) !== JSON.stringify(incident)
   }
 
   #pick(ids: ReadonlySet<string> | undefined): Finding[] {
@@ -82,18 +89,27 @@ export class JudgedMemory {
     unlist(this.#byIncident, incidentId(finding), finding.id)
   }
 
-  /** A thousand more than there is room for before it is looked for closed ones again: open ones
-   * are never forgotten, and there may be that many. */
-  #forgetClosed(): void {
+  /** Some more than there is room for before it is looked for them again: open ones above `record`
+   * are never forgotten, because somebody may have been told of them, and there may be that many. */
+  #forget(): void {
     if (this.#findings.size < this.#forgetAt) return
+    this.#forgetThose(({ state }) => state === "closed")
+    this.#forgetThose(({ confidence }) => confidence === "record")
+    this.#forgetAt = Math.max(this.#most, this.#findings.size) + slackOf(this.#most)
+  }
+
+  #forgetThose(may: (finding: Finding) => boolean): void {
     for (const finding of this.#findings.values()) {
-      if (this.#findings.size <= most) break
-      if (finding.state !== "closed") continue
+      if (this.#findings.size <= this.#most) return
+      if (!may(finding)) continue
       this.#findings.delete(finding.id)
       this.#unlist(finding)
     }
-    this.#forgetAt = Math.max(most, this.#findings.size) + 1_000
   }
+}
+
+function slackOf(most: number): number {
+  return Math.ceil(most / 100)
 }
 
 function list(lists: Map<string, Set<string>>, key: string, id: string): void {

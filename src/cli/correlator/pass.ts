@@ -11,19 +11,26 @@ import type { Store } from "../../evidence/store.ts"
 import { LoginBindings } from "../../identity/login-bindings.ts"
 import { joinSettings } from "../../identity/settings.ts"
 import type { Log } from "../../intercept/sensor-deps.ts"
-import { correlate } from "../../pipeline.ts"
+import { correlate, type Judged } from "../../pipeline.ts"
+import { BrokenWatch } from "./broken-watch.ts"
+import { BypassWatch } from "./bypass-watch.ts"
 import { FaultWatch } from "./fault-watch.ts"
 import { InventoryMemory } from "./inventory-memory.ts"
 import { JudgedMemory } from "./judged-memory.ts"
+import { LastUsers } from "./last-users.ts"
 import { type Recalled, recall } from "./recall.ts"
 import { RegisterMemory } from "./register-memory.ts"
+import { RegisterReview } from "./register-review.ts"
 import { type Facts, type Suspect, Suspects } from "./suspects.ts"
 import { Unusable } from "./unusable.ts"
+import { UseMemory } from "./use-memory.ts"
 import { WorldView } from "./world-view.ts"
 import { Writer } from "./write.ts"
 
 /** Devices judged in one commit: bounds how long the store is held. */
 const devicesAtOnce = 50
+/** How often all that was learned is looked at, in milliseconds. */
+const everyEntryEvery = 1_000
 
 export interface CorrelatorParts {
   store: Store
@@ -38,8 +45,20 @@ export class Correlator {
   readonly #fleet = new FleetMemory()
   readonly #suspects = new Suspects()
   readonly #faults: FaultWatch
+  readonly #bypasses: BypassWatch
   readonly #inventory: InventoryMemory
   readonly #unusable: Unusable
+  readonly #register: RegisterMemory
+  readonly #use: UseMemory
+  readonly #lastUsers = new LastUsers()
+  readonly #broken: BrokenWatch
+  readonly #review: RegisterReview
+  /** When all that was learned was looked at, in epoch milliseconds. */
+  #everyEntryAt = Number.NEGATIVE_INFINITY
+  readonly #memory: JudgedMemory
+  /** Judgements of devices since the start, and what they took. */
+  #judged = 0
+  #judgingMs = 0
   /** Null where logins bind nothing. */
   readonly #logins: LoginBindings | null
   readonly #view: WorldView
@@ -57,9 +76,18 @@ export class Correlator {
     const { store, config, log, clock } = parts
     const memory = new JudgedMemory(store)
     this.#parts = parts
+    this.#memory = memory
     this.#follower = new Follower(store)
     this.#faults = new FaultWatch(memory.openOf("sensor-fault"))
     this.#unusable = new Unusable(log)
+    this.#bypasses = new BypassWatch(parts)
+    this.#use = new UseMemory(store)
+    this.#broken = new BrokenWatch(log)
+    this.#review = new RegisterReview(store, log)
+    this.#register = new RegisterMemory(
+      store,
+      config.analytics.scope.window + config.analytics.scope["allowed-lateness"],
+    )
     this.#logins = config["proxy-users"]?.bind
       ? new LoginBindings({
           tenant: config.tenant,
@@ -74,15 +102,40 @@ export class Correlator {
       memory,
       inventory: this.#inventory,
       fleet: this.#fleet,
-      register: new RegisterMemory(
-        store,
-        config.analytics.scope.window + config.analytics.scope["allowed-lateness"],
-      ),
+      register: this.#register,
+      drifts: this.#bypasses,
+      use: this.#use,
+      lastUsers: this.#lastUsers,
       unusable: this.#unusable,
       log,
     })
-    this.#writer = new Writer({ ...parts, memory, follower: this.#follower })
+    this.#writer = new Writer({
+      ...parts,
+      memory,
+      follower: this.#follower,
+      bypasses: this.#bypasses,
+    })
     this.#recall = this.#beginRecall()
+  }
+
+  /**
+   * How much is remembered, and what was done since the start. Memory grows with the devices and with what is
+   * found of them, up to the bounds of each; with nothing else. `behind`: records that are stored and not
+   * yet judged to the end.
+   */
+  get counts() {
+    const { store } = this.#parts
+    const behind = (kind: "attempts" | "flows") =>
+      store.lastSeq(kind) - store.cursor(`correlator/${kind}`)
+    return {
+      ...this.#suspects.counts,
+      findings: this.#memory.size,
+      fleet_keys: this.#fleet.size,
+      fault_pairs: this.#faults.size,
+      judged: this.#judged,
+      judging_ms: Math.round(this.#judgingMs),
+      behind: behind("attempts") + behind("flows"),
+    }
   }
 
   /** True while there is more to do at once. */
@@ -97,7 +150,10 @@ export class Correlator {
     const due = this.#suspects.next(devicesAtOnce, now)
     const last = this.#suspects.ready(now).due === 0
     this.#judge(due, last ? news : null)
-    this.#suspects.judged(due, this.#parts.clock() - now, now)
+    const tookMs = this.#parts.clock() - now
+    this.#suspects.judged(due, tookMs, now)
+    this.#judged += due.length
+    if (due.length > 0) this.#judgingMs += tookMs
     if (last) this.#news = null
     const { due: more, later } = this.#suspects.ready(now)
     return !news.empty || more + later > 0
@@ -134,6 +190,7 @@ export class Correlator {
       this.#learn(news, false)
     } catch (error) {
       this.#follower.rollBack()
+      this.#bypasses.rollBack()
       throw error
     }
     this.#news = news
@@ -173,7 +230,11 @@ export class Correlator {
         this.#fleet.noteAttempt(attempt)
         this.#faults.note(attempt)
       },
-      flow: (flow) => this.#fleet.noteFlow(flow),
+      flow: (flow) => {
+        this.#fleet.noteFlow(flow)
+        if (!old) this.#bypasses.note(flow)
+        this.#lastUsers.note(flow)
+      },
       unusable: (id, error) => this.#unusable.record(id, error),
     })
   }
@@ -212,9 +273,21 @@ export class Correlator {
   #judgeTogether(due: readonly Suspect[], news: News | null, now: number): void {
     const operational = this.#faults.findings()
     const fault = this.#faults.fault !== null
-    const world = this.#view.at(now, { due, hits: news?.hits ?? [], operational, fault })
-    this.#writer.write(correlate(world), news !== null && !news.empty)
+    // A clock that was set back must not make it wait.
+    const everyEntry = Math.abs(now - this.#everyEntryAt) >= everyEntryEvery
+    const hits = this.#news?.hits ?? []
+    const done = news !== null && !news.empty ? { hits } : null
+    let judged: Judged
+    do {
+      judged = correlate(this.#view.at(now, { due, hits, operational, fault, everyEntry }))
+    } while (!this.#writer.write(judged, done, this.#register.seq))
+    if (done) this.#use.committed(hits)
     this.#faults.stored(operational)
+    this.#broken.note(judged.trials.broken, now)
+    if (!everyEntry) return
+    this.#everyEntryAt = now
+    this.#suspects.again(this.#broken.due(now))
+    this.#review.step(now)
   }
 
   /** While the sensor is at fault nobody is accused; who was looked at is judged after it. */

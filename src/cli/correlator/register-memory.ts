@@ -1,15 +1,27 @@
-/** The register as the correlator asks for it with each pass, read again only when it changed. */
+/**
+ * The register as the correlator asks for it with each pass: read once, then kept in step by its
+ * audit, so that a change costs what it changes.
+ */
 import type { Store } from "../../evidence/store.ts"
+import { longestCoolDown } from "../../policy/trial.ts"
+import { unused } from "../../policy/trial-step.ts"
 import type { RegisterEntry } from "../../record/register-entry.ts"
 
 const day = 86_400_000
+/** Changes read at a time. */
+const batch = 1_000
 
 export class RegisterMemory {
   readonly #store: Store
   readonly #keptFor: number
-  #revision = -1
-  /** Bounded by `keptFor` and the caps on trials (30 an hour for the fleet unless configured). */
-  #entries: RegisterEntry[] = []
+  /** Everything in force or proposed, and what ended within `keptFor`; bounded by the caps on
+   * trials (30 an hour for the fleet unless configured) and by what operators declare. */
+  readonly #entries = new Map<string, RegisterEntry>()
+  /** Up to which change of the audit they are known; null before the first look. */
+  #seq: number | null = null
+  #all: RegisterEntry[] = []
+  #trials: RegisterEntry[] = []
+  #learned: RegisterEntry[] = []
 
   /** `keptFor`: for how long an entry that has ended still explains evidence, in milliseconds. */
   constructor(store: Store, keptFor: number) {
@@ -17,21 +29,88 @@ export class RegisterMemory {
     this.#keptFor = Math.max(keptFor, day)
   }
 
+  /** The change up to which it was read. */
+  get seq(): number {
+    return this.#seq ?? 0
+  }
+
   /** `now` in epoch milliseconds. */
   entries(now: number): RegisterEntry[] {
-    const revision = this.#store.registerRevision()
-    if (revision === this.#revision) return this.#entries
-    this.#entries = []
-    for (const entry of this.#store.all("register"))
-      if (endOf(entry) > now - this.#keptFor) this.#entries.push(entry)
-    this.#revision = revision
-    return this.#entries
+    this.#refresh(now)
+    return this.#all
   }
 
   /** Those that run or have not ended, and those of the last day, which count against caps. */
   trials(now: number): RegisterEntry[] {
-    return this.entries(now).filter((entry) => entry.kind === "trial" && endOf(entry) > now - day)
+    this.#refresh(now)
+    return this.#trials
   }
+
+  learned(now: number): RegisterEntry[] {
+    this.#refresh(now)
+    return this.#learned
+  }
+
+  #refresh(now: number): void {
+    const seq = this.#store.registerAuditSeq()
+    if (seq === this.#seq) return
+    // First where it ends, then what there is: what comes in between is read twice, not missed.
+    if (this.#seq === null) {
+      for (const { observed_at, after, before } of this.#store.all(
+        "register-changes",
+        now - 8 * day,
+      ))
+        if (after === null && before)
+          this.#put(tombstone({ ...before, ...unused }, observed_at), now)
+      for (const entry of this.#store.all("register")) this.#put(entry, now)
+      this.#seq = seq
+    } else this.#seq = this.#take(this.#seq, now)
+    for (const [id, entry] of this.#entries)
+      if (!this.#matters(entry, now)) this.#entries.delete(id)
+    this.#all = [...this.#entries.values()]
+    this.#trials = this.#all.filter((entry) => entry.kind === "trial" && isOfLastDay(entry, now))
+    this.#learned = this.#all.filter(({ kind }) => kind === "learned")
+  }
+
+  #take(from: number, now: number): number {
+    let seq = from
+    for (;;) {
+      const changes = this.#store.registerChangesAfter(seq, batch)
+      for (const { entry_id, entry } of changes) {
+        const before = this.#entries.get(entry_id)
+        this.#entries.delete(entry_id)
+        if (entry) this.#put(entry, now)
+        else if (before) this.#put(tombstone(before, new Date(now).toISOString()), now)
+      }
+      const last = changes.at(-1)
+      if (!last) return seq
+      seq = last.seq
+    }
+  }
+
+  #put(entry: RegisterEntry, now: number): void {
+    if (this.#matters(entry, now)) this.#entries.set(entry.id, entry)
+  }
+
+  #matters(entry: RegisterEntry, now: number): boolean {
+    return endOf(entry) > now - this.#keptFor
+  }
+}
+
+/**
+ * What is left of an entry that a person took out: it has ended, and stands in the way of another
+ * one like it. Otherwise the next judgement would make it anew.
+ */
+function tombstone(entry: RegisterEntry, at: string): RegisterEntry {
+  const { trial } = entry
+  if (trial === null) return { ...entry, expires_at: at }
+  const until = new Date(Date.parse(at) + longestCoolDown).toISOString()
+  return { ...entry, expires_at: until, trial: { ...trial, state: "cooling", since: at } }
+}
+
+/** By its end or its beginning: with a clock that was set back the one lies before the other. */
+function isOfLastDay(entry: RegisterEntry, now: number): boolean {
+  return Math.max(endOf(entry), Date.parse(entry.created_at)) > now - day
 }
 
 function endOf({ expires_at }: RegisterEntry): number {

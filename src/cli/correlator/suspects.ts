@@ -12,8 +12,8 @@ import type { Attributed } from "../../record/attributed.ts"
 import type { Flow } from "../../record/flow.ts"
 import type { Concerned } from "./inventory-memory.ts"
 
-/** Clients and devices remembered, some 200 bytes each; the one untouched longest goes, and comes
- * back with its next refusal. */
+/** Clients and devices remembered, of either so many: 90 bytes a client, 350 a device that was seen at one
+ * address, 90 one that rests. The one untouched longest goes, and comes back with its next refusal. */
 const most = 200_000
 /** Addresses remembered of one device; the one untouched longest goes. A phone has a handful of
  * IPv6 addresses a day. */
@@ -78,6 +78,16 @@ export class Suspects {
   readonly #later = new Set<string>()
   /** Until when a device rests, in epoch milliseconds. */
   readonly #restUntil = new Map<string, number>()
+
+  /** `suspects`: addresses that refused or were spliced; `waiting`: devices to judge, be it that they rest. */
+  get counts(): { devices: number; suspects: number; waiting: number; resting: number } {
+    return {
+      devices: this.#seen.size,
+      suspects: this.#clients.size,
+      waiting: this.#due.size + this.#later.size,
+      resting: this.#restUntil.size,
+    }
+  }
 
   /** Learns from facts which devices they concern. */
   take(facts: Facts, lesson: Lesson): void {

@@ -10,15 +10,18 @@ import type { JoinInput } from "../../identity/join.ts"
 import { joinSettings } from "../../identity/settings.ts"
 import type { Log } from "../../intercept/sensor-deps.ts"
 import type { AppEvent } from "../../record/app-event.ts"
-import type { JudgementContext } from "../../record/attributed.ts"
+import type { JudgementContext, LookUp } from "../../record/attributed.ts"
+import type { Drift } from "../../record/drift.ts"
 import type { Finding } from "../../record/finding.ts"
 import type { Incident } from "../../record/incident.ts"
 import type { World } from "../../world.ts"
 import type { InventoryMemory } from "./inventory-memory.ts"
 import type { JudgedMemory } from "./judged-memory.ts"
+import type { LastUsers } from "./last-users.ts"
 import type { RegisterMemory } from "./register-memory.ts"
 import type { Suspect } from "./suspects.ts"
 import type { Unusable } from "./unusable.ts"
+import type { UseMemory } from "./use-memory.ts"
 
 /** Records of one client that are looked at; the newest count. */
 const mostRecords = 20_000
@@ -32,6 +35,10 @@ export interface ViewParts {
   inventory: InventoryMemory
   fleet: FleetMemory
   register: RegisterMemory
+  use: UseMemory
+  lastUsers: LastUsers
+  /** Drifts of a bypass by its id. */
+  drifts: LookUp<Drift[]>
   unusable: Unusable
   log: Log
 }
@@ -39,7 +46,10 @@ export interface ViewParts {
 /** What one commit is about. */
 export interface About {
   due: readonly Suspect[]
+  /** Uses of register entries that are read and not committed yet. */
   hits: readonly RegisterHit[]
+  /** It is time to look at all that was learned. */
+  everyEntry: boolean
   operational: readonly Finding[]
   /** The sensor is at fault. */
   fault: boolean
@@ -78,8 +88,9 @@ export class WorldView {
     new AppEventIndex(events, inventory.current.devices, settings)
   }
 
-  at(now: number, { due, hits, operational, fault }: About): World {
-    const { store, config, memory, register } = this.#parts
+  at(now: number, about: About): World {
+    const { due, operational, fault } = about
+    const { store, config, memory } = this.#parts
     const latest = new Map(due.map((device) => [device.device_id, device.latest]))
     return {
       config,
@@ -91,8 +102,7 @@ export class WorldView {
       now,
       newId: (key) => createHash("sha256").update(key).digest("hex").slice(0, 32),
       devices: this.#joinInputs(due),
-      hits,
-      trials: register.trials(now),
+      register: this.#register(now, about),
       operational: operational.filter((finding) => memory.isNew(finding)),
       contextOf: (deviceId) => this.#context(deviceId, latest.get(deviceId) ?? now, now, fault),
       // What was found before a sensor fault stands as it is: the fault says nothing about it.
@@ -101,6 +111,21 @@ export class WorldView {
       withChanged: (changed, ids) => memory.withChanged(changed, ids),
       incidents: (ids) => memory.incidents(ids),
       told: (incident, findings) => this.#told(incident, findings),
+    }
+  }
+
+  #register(now: number, { hits, fault, everyEntry }: About): World["register"] {
+    const { register, use, lastUsers, inventory } = this.#parts
+    const { devices } = inventory.current
+    return {
+      trials: register.trials(now),
+      learned: register.learned(now),
+      useOf: use.with(hits),
+      lastUser: (entryId) => lastUsers.of(entryId),
+      deviceOf: (deviceId) => devices.get(deviceId) ?? { groups: [], user: null },
+      groupSize: (group) => devices.groupSize(group),
+      fault,
+      everyEntry,
     }
   }
 
@@ -129,10 +154,8 @@ export class WorldView {
       Date.parse(observed_at) < to + config.identity["connect-tolerance"]
     return {
       device_id,
-      attempts: all.flatMap((ip) =>
-        store.attemptsOf(ip, from, to).slice(-mostRecords).filter(usable),
-      ),
-      flows: all.flatMap((ip) => store.flowsOf(ip, from, to).slice(-mostRecords).filter(usable)),
+      attempts: all.flatMap((ip) => store.attemptsOf(ip, from, to, mostRecords).filter(usable)),
+      flows: all.flatMap((ip) => store.flowsOf(ip, from, to, mostRecords).filter(usable)),
       app_events: events.filter(within),
       bindings,
       devices,
@@ -142,12 +165,13 @@ export class WorldView {
   }
 
   #context(deviceId: string, latest: number, now: number, fault: boolean): JudgementContext {
-    const { inventory, fleet, register } = this.#parts
+    const { inventory, fleet, register, drifts } = this.#parts
     return {
       apps: [...inventory.current.appRegister],
       register: register.entries(now),
       accepted_elsewhere: fleet.acceptedElsewhere(deviceId),
       baseline: fleet.baseline(deviceId),
+      drifts,
       sensor_fault: fault,
       now: latest,
     }

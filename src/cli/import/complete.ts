@@ -18,9 +18,12 @@ export interface ImportContext {
   fileTime: number
 }
 
+/** The audit is what was done here: it is exported, and never taken in. */
+export type ImportableKind = Exclude<Kind, "register-changes">
+
 export interface Completed {
-  kind: Kind
-  record: RecordOf[Kind]
+  kind: ImportableKind
+  record: RecordOf[ImportableKind]
   /** Times that were filled in: not part of what the line says. */
   filled: readonly ("received_at" | "observed_at")[]
 }
@@ -50,11 +53,17 @@ export function complete(raw: unknown, context: ImportContext): Completed | Reje
   const { record: name, ...fields } = raw as Fields
   const kind = kindOf(name, fields, context.kind)
   if (kind === null) return { kind, problem: unknownKind(name) }
+  if (kind === "register-changes") return { kind, problem: auditStays }
   const { record: whole, filled } = fill(kind, fields, context)
   const parsed = kinds[kind].schema.safeParse(whole, { reportInput: true })
   if (parsed.success) return { kind, record: parsed.data, filled }
   const issue = parsed.error.issues[0]
   return { kind, problem: issue ? problemOf(issue) : { field: null, text: parsed.error.message } }
+}
+
+const auditStays: Problem = {
+  field: "record",
+  text: "the audit of a register tells what was done with it there, so it is not taken in; keep the file as it is, and import `register` for the entries themselves",
 }
 
 /** An id for what was said again on a subject after something else had been said in between. */

@@ -1,22 +1,30 @@
 /** Imported records on their way into the store, in the order of their lines. */
 import { isDeepStrictEqual } from "node:util"
 import type { Store } from "../../evidence/store.ts"
-import type { Kind, RecordOf } from "../../record/kinds.ts"
-import { type Completed, idAgain } from "./complete.ts"
+import type { RecordOf } from "../../record/kinds.ts"
+import { type Completed, type ImportableKind, idAgain } from "./complete.ts"
+import type { Problem } from "./problem.ts"
+import { importEntry, type RegisterImporter } from "./register.ts"
 
-export type Written = "added" | "known" | "updated" | "conflicts"
+export type Written = "added" | "known" | "updated" | "conflicts" | "bad"
 
-/** Writes one record; the id returned is the one it has in the store. */
-export function writeRecord(store: Store, completed: Completed, now: number): [Written, string] {
+/** What became of a record, and what there is to tell of it. */
+export interface Outcome {
+  what: Written
+  tell: Problem | null
+}
+
+/** Writes one record. */
+export function writeRecord(importer: RegisterImporter, completed: Completed): Outcome {
+  const { store } = importer
   const { kind, record } = asStored(store, completed)
-  if (kind === "register") {
-    const put = store.putRegister([record as RecordOf["register"]], "import", now)
-    return [put.added > 0 ? "added" : put.changed > 0 ? "updated" : "known", record.id]
-  }
+  if (kind === "register") return importEntry(importer, record as RecordOf["register"])
   const count = store.append(kind, [record as RecordOf[typeof kind]])
-  if (count.added > 0) return ["added", record.id]
-  if (count.updated > 0) return ["updated", record.id]
-  return [count.conflicts > 0 ? "conflicts" : "known", record.id]
+  if (count.added > 0) return { what: "added", tell: null }
+  if (count.updated > 0) return { what: "updated", tell: null }
+  if (count.conflicts === 0) return { what: "known", tell: null }
+  const text = `${record.id} is stored with other content, which is kept; give this one another id`
+  return { what: "conflicts", tell: { field: "id", text } }
 }
 
 /**
@@ -27,7 +35,7 @@ export function writeRecord(store: Store, completed: Completed, now: number): [W
 function asStored(
   store: Store,
   { kind, record, filled }: Completed,
-): { kind: Kind; record: RecordOf[Kind] } {
+): { kind: ImportableKind; record: RecordOf[ImportableKind] } {
   if (filled.length === 0) return { kind, record }
   const stored = store.get(kind, record.id)
   if (kind === "devices" || kind === "postures" || kind === "apps") {
@@ -40,7 +48,7 @@ function asStored(
   return { kind, record: stored ? { ...record, ...times } : record }
 }
 
-function saysTheSame(one: RecordOf[Kind], other: RecordOf[Kind]): boolean {
+function saysTheSame(one: object, other: object): boolean {
   return isDeepStrictEqual(
     { ...one, id: "", observed_at: "" },
     { ...other, id: "", observed_at: "" },

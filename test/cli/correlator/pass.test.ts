@@ -258,6 +258,20 @@ t.test("a fault of the sensor pages the operator once, accuses nobody and arms n
   t.end()
 })
 
+t.test("it counts what it remembers, what it did, and what is still to be judged", (t) => {
+  const { store, correlator, pinned } = world(t)
+  const one = settled(correlator())
+  t.match(one.counts, { devices: 0, suspects: 0, findings: 0, judged: 0, behind: 0 })
+  const bank = pinned("bank", 1)
+  give(store, bank)
+  const facts = bank.attempts.length + bank.flows.length
+  t.equal(one.counts.behind, facts)
+  settled(one)
+  t.match(one.counts, { devices: 1, suspects: 1, waiting: 0, findings: 1, judged: 1, behind: 0 })
+  t.ok(one.counts.fleet_keys > 0 && one.counts.fault_pairs > 0)
+  t.end()
+})
+
 t.test("a newer statement on a device is in force at once", (t) => {
   const { store, correlator, pinned } = world(t)
   const bank = pinned("bank", 1)

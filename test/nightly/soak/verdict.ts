@@ -3,6 +3,7 @@ import { type SensorCounts, type Way, ways } from "../../../src/intercept/ways.t
 import type { KindTally, Tally } from "./clients.ts"
 import { kinds, mostRaces } from "./kinds.ts"
 import { inspectorLine } from "./live-memory.ts"
+import { explained, type Remembered } from "./remembered.ts"
 import { type Collected, type Sample, trendOf } from "./samples.ts"
 
 export interface FinalCounts extends SensorCounts {
@@ -23,6 +24,8 @@ export interface SoakFacts {
   collected: readonly Collected[]
   before: readonly Sample[]
   after: readonly Sample[]
+  /** What the correlator said that it remembers, in the order of time. */
+  remembered: readonly Remembered[]
   /** Records that waited to be written, at each look. */
   queued: readonly number[]
   /** Whether the load lasted long enough for a trend to mean something. */
@@ -130,10 +133,13 @@ function ofLog({ log, stderr }: SoakFacts): string[] {
   return words.length === 0 ? lines : [...lines, `on stderr: ${words.join("\n").slice(0, 500)}`]
 }
 
-/** Of the median, or at least so many KiB: what is live, and what of it all is resident. */
+/** Of the median, or at least so many KiB: what is live, and what of it all is resident; of the correlator
+ * beside what its counts explain. */
 const mostGrowth = { share: 0.05, live: 2 * 1024, resident: 8 * 1024 }
 /** Descriptors that a worker may have more than before the load: its log, its database. */
 const moreDescriptors = 4
+/** Lines `correlator-counts` in the ten minutes of the shortest soak that judges memory: one a minute. */
+const leastCounts = 8
 /** Records that wait to be written at any look: some seconds of them. */
 const longestQueue = 2_000
 
@@ -142,12 +148,25 @@ const memories = [
   ["resident memory", mostGrowth.resident, ({ pss }: Collected) => pss],
 ] as const
 
-function flatness({ collected, before, after, queued, longEnough }: SoakFacts): string[] {
+/** KiB of a process beside what it told that it remembers. */
+export function unexplained(
+  of: (sample: Collected) => number,
+  { remembered }: Pick<SoakFacts, "remembered">,
+): (sample: Collected) => number {
+  return (sample) =>
+    of(sample) - (sample.role === "correlator" ? explained(remembered, sample.atMs) : 0)
+}
+
+function flatness(facts: SoakFacts): string[] {
+  const { collected, before, after, queued, longEnough, remembered } = facts
   const faults: string[] = []
+  if (longEnough && remembered.length < leastCounts)
+    faults.push(`the correlator told ${remembered.length} times what it remembers`)
   for (const { pid, role } of after) {
     const mine = collected.filter((sample) => sample.pid === pid)
     for (const [what, least, of] of memories) {
-      const { median, growth } = trendOf(mine, of)
+      const { median } = trendOf(mine, of)
+      const { growth } = trendOf(mine, unexplained(of, facts))
       if (longEnough && growth > Math.max(least, mostGrowth.share * median))
         faults.push(`${role} ${pid}: ${what} grew by ${Math.round(growth)} KiB, to ${median} KiB`)
     }

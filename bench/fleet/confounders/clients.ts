@@ -1,0 +1,72 @@
+/** What clients do beside refusing: races, spare sockets, late checks, new versions, two profiles. */
+import { hour, type Installed } from "../world/model.ts"
+import { type Confounder, takePhones, takeSome } from "./confounder.ts"
+import { days, middayOf } from "./trust.ts"
+
+/** Happy eyeballs, preconnects dropped at once: finished and closed unused, beside a used one. */
+export const races: Confounder = {
+  name: "races",
+  usual: 0.15,
+  spoil(world, rate, random) {
+    for (const place of takeSome(world.places, rate, random)) {
+      place.losers = random.between(0.1, 0.6)
+      world.labels.push({ name: "races", phone: null, app: null, host: place.host })
+    }
+  },
+}
+
+/** A new version at midday pins, or stops to trust user-added CAs; or the other way round. */
+export const appUpdates: Confounder = {
+  name: "app-update",
+  usual: 0.06,
+  spoil(world, rate, random) {
+    const apps = world.apps.filter(({ role }) => role !== "browser")
+    for (const app of takeSome(apps, rate, random)) {
+      world.labels.push({ name: "app-update", phone: null, app: app.id, host: null })
+      const pinsIn = random.pick([["1.0"], ["2.0"], []])
+      const [first] = app.hosts
+      if (first && pinsIn.length > 0)
+        app.checks.set(first.place.host, {
+          kind: "pin",
+          when: app.stack === "okhttp" ? "finished" : "handshake",
+          versions: pinsIn,
+        })
+      for (const phone of world.phones)
+        for (const installed of phone.apps)
+          if (installed.app === app)
+            installed.version.push({
+              from:
+                middayOf(world.start, random.int(0, days(world) - 1)) +
+                random.between(-4, 6) * hour,
+              value: "2.0",
+            })
+    }
+  },
+}
+
+/** The same apps in a work profile with our CA and in a personal one without. MDM sees the work side. */
+export const workProfile: Confounder = {
+  name: "work-profile",
+  usual: 0.15,
+  spoil(world, rate, random) {
+    const phones = takePhones(
+      "work-profile",
+      world,
+      rate,
+      random,
+      ({ platform }) => platform === "android",
+    )
+    for (const phone of phones) {
+      const steps = phone.trust.get("device") ?? []
+      phone.trust = new Map([
+        ["work", steps],
+        ["personal", [{ from: world.start, value: { anchor: "absent", issuers: [] } }]],
+      ])
+      phone.apps = phone.apps.flatMap((installed): Installed[] => {
+        const work = { ...installed, profile: "work" as const }
+        const personal = { ...installed, profile: "personal" as const, managed: false }
+        return random.chance(0.4) ? [work, personal] : [random.chance(0.5) ? work : personal]
+      })
+    }
+  },
+}

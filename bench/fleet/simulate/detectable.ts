@@ -1,0 +1,47 @@
+/**
+ * Which effects anybody could have shown, from what the world knows and not from the sensor's rules: the
+ * client must trust us elsewhere and be seen to, be known, name its host, and come often enough.
+ */
+import { holdsAt, type Phone, type World } from "../world/model.ts"
+import { type Case, isEffect } from "./case-book.ts"
+
+/** Three refusals at least, a visit that can be a control, one that refuses after it. */
+const episodesNeeded = 5
+const domainsNeeded = 2
+
+export function markDetectable(cases: readonly Case[], world: World): void {
+  const phones = new Map(world.phones.map((phone) => [phone.id, phone]))
+  const places = new Map(world.places.map((place) => [place.host, place]))
+  for (const one of cases) {
+    const phone = phones.get(one.device_id)
+    if (!isEffect(one.truth) || !phone) continue
+    const place = places.get(one.destination)
+    one.why_not = whyNot(one, phone, cases)
+    if (place?.echOuter) one.why_not ??= "the name is hidden"
+    one.detectable = one.why_not === null
+  }
+}
+
+function whyNot(one: Case, phone: Phone, cases: readonly Case[]): string | null {
+  if (one.when === "answer" || one.when === "preface") return "checked after it was used"
+  if (one.refused === 0) return "never inspected"
+  if (one.episodes < episodesNeeded) return "came too seldom"
+  const app = phone.apps.find(({ app: { id } }) => id === one.app_id)
+  if (app?.app.tactics.mutatesHello) return "no stack of its own"
+  const address = holdsAt(phone.addresses, one.first_refused ?? 0)
+  if (address.told === "never") return "its address is nobody's"
+  if (phone.platform === "android" && !phone.edr.connects) return "nobody tells the app"
+  const domains = new Set(
+    cases
+      .filter((other) => other.device_id === one.device_id && other.accepted > 0)
+      .filter((other) => other.stack === one.stack && other.profile === one.profile)
+      .filter((other) => phone.platform === "ios" || isSameApp(other, one))
+      .map(({ destination }) => destination.split(".").slice(-2).join("."))
+      .filter((domain) => !one.destination.endsWith(domain)),
+  )
+  return domains.size < domainsNeeded ? "trusts us nowhere else" : null
+}
+
+function isSameApp(other: Case, one: Case): boolean {
+  return other.app_id === one.app_id && other.app_version === one.app_version
+}

@@ -1,0 +1,412 @@
+/**
+ * A world in motion: phones open apps, apps contact hosts, fail, dial again and give up; each connection
+ * leaves the record that a sensor would write. Steps through time; who is inspected, the gate decides.
+ */
+
+import type { RegisterHit } from "../../../src/evidence/tables.ts"
+import type { ConnectionFacts } from "../../../src/policy/connection-view.ts"
+import type { AppEvent } from "../../../src/record/app-event.ts"
+import type { Attempt } from "../../../src/record/attempt.ts"
+import type { Flow } from "../../../src/record/flow.ts"
+import { Random } from "../random.ts"
+import { attemptOf, type Base } from "../wire/attempt-of.ts"
+import type { Exchange, Way } from "../wire/exchange.ts"
+import { flowOf } from "../wire/flow-of.ts"
+import { type Stack, stacks } from "../wire/stacks.ts"
+import {
+  day,
+  holdsAt,
+  hour,
+  type Installed,
+  minute,
+  type Phone,
+  type Place,
+  type World,
+} from "../world/model.ts"
+import { type Told, toldOf } from "../world/told.ts"
+import { type Case, CaseBook } from "./case-book.ts"
+import { claimsOf } from "./claims.ts"
+import { type Delivered, EdrAgents } from "./edr.ts"
+import { EventQueue } from "./event-queue.ts"
+import type { Gate, Passage } from "./gate.ts"
+import { type Passed, passInspected, passSpliced, worksDirectly } from "./passing.ts"
+import type { Meeting } from "./reaction.ts"
+import { contactsOf, type Opening, openingsOf } from "./schedule.ts"
+
+/** What the store gets, in the order in which it gets it. */
+export type Written =
+  | Told
+  | { at: number; kind: "attempts"; record: Attempt }
+  | { at: number; kind: "flows"; record: Flow }
+  | { at: number; kind: "app-events"; record: AppEvent }
+  | { at: number; kind: "register-hits"; record: RegisterHit }
+
+type Event =
+  | { what: "day" }
+  | { what: "opening"; phone: Phone; opening: Opening }
+  | { what: "contact"; phone: Phone; contact: Ongoing }
+
+/** A contact until it works or is given up. */
+interface Ongoing {
+  installed: Installed
+  place: Place
+  /** Dials so far, and how often the app began anew. */
+  dials: number
+  rounds: number
+  harmless: boolean
+}
+
+/** An app begins anew so often, after a pause that doubles. */
+const mostRounds = 3
+
+export class Simulation {
+  readonly world: World
+  readonly book: CaseBook
+  readonly #random: Random
+  readonly #gate: Gate
+  readonly #edr: EdrAgents
+  readonly #events = new EventQueue<Event>()
+  readonly #written = new EventQueue<Written>()
+  /** When the sensor last learned an origin, by host: bounded by the places. */
+  readonly #origins = new Map<string, number>()
+  #records = 0
+
+  constructor(world: World, gate: Gate) {
+    this.world = world
+    this.book = new CaseBook(world)
+    this.#random = new Random(`${world.seed}/simulation`)
+    this.#gate = gate
+    this.#edr = new EdrAgents(world, this.#random.fork("edr"))
+    for (const told of toldOf(world)) this.#write(told)
+    for (let at = world.start; at < world.end; at += day) this.#events.put(at, { what: "day" })
+  }
+
+  /** Everything up to `until`; what is written by then. */
+  step(until: number): Written[] {
+    for (;;) {
+      const next = this.#events.take(Math.min(until, this.world.end))
+      if (!next) break
+      this.#happen(next.at, next.event)
+    }
+    const written: Written[] = []
+    for (;;) {
+      const next = this.#written.take(until)
+      if (!next) return written
+      written.push(next.event)
+    }
+  }
+
+  #happen(at: number, event: Event): void {
+    switch (event.what) {
+      case "day":
+        for (const phone of this.world.phones)
+          for (const opening of openingsOf(phone, at, this.#random))
+            this.#events.put(opening.at, { what: "opening", phone, opening })
+        return
+      case "opening": {
+        const { phone, opening } = event
+        this.#deliver(this.#edr.opened(phone, opening.installed, at, opening.background))
+        for (const contact of contactsOf(opening, this.#random)) {
+          const ongoing = {
+            installed: opening.installed,
+            place: contact.place,
+            dials: 0,
+            rounds: 0,
+            harmless: this.#random.chance(opening.installed.app.tactics.harmless),
+          }
+          this.#events.put(contact.at, { what: "contact", phone, contact: ongoing })
+        }
+        return
+      }
+      case "contact":
+        this.#contact(at, event.phone, event.contact)
+    }
+  }
+
+  #contact(at: number, phone: Phone, contact: Ongoing): void {
+    const { installed, place, harmless } = contact
+    const { tactics } = installed.app
+    const stack = tactics.mutatesHello
+      ? this.#mutated(installed.app.stack)
+      : stacks[installed.app.stack]
+    const meeting = { world: this.world, phone, installed, place, at, stack, harmless }
+    const host = tactics.rotates ? `${this.#random.hex(8)}.${place.host}` : place.host
+    const known = this.book.of(meeting, host)
+    if (contact.dials === 0) known.contacts += 1
+    if (tactics.alwaysDirect || this.#random.chance(place.quicShare)) {
+      this.#around(meeting, known, host)
+      return
+    }
+    const passed = this.#connect(meeting, known, host, contact.dials === 0)
+    if (passed.works) return
+    this.#again(at, phone, contact, known, passed, meeting)
+  }
+
+  /** Dialled again at once, then after a pause, then given up. */
+  #again(
+    at: number,
+    phone: Phone,
+    contact: Ongoing,
+    known: Case,
+    passed: Passed,
+    meeting: Meeting,
+  ) {
+    const random = this.#random
+    const { tactics, role } = contact.installed.app
+    const dials = contact.dials + 1
+    const wanted = random.pick(meeting.stack.redials)
+    const next = (after: number, over: Partial<Ongoing>) =>
+      this.#events.put(at + after, {
+        what: "contact",
+        phone,
+        contact: { ...contact, dials, ...over },
+      })
+    if (!tactics.patient) {
+      if (dials % 4 < wanted) return next(random.between(30, 900), {})
+      const rounds = contact.rounds + 1
+      const most = role === "browser" ? 2 : mostRounds
+      if (rounds < most && random.chance(0.75))
+        return next(random.between(5_000, 25_000) * 2 ** contact.rounds, {
+          rounds,
+          dials: 4 * rounds,
+        })
+    }
+    if (worksDirectly(meeting) && (passed.refused || passed.exchange.kind === "no-origin"))
+      known.broken += 1
+  }
+
+  #connect(meeting: Meeting, known: Case, host: string, first: boolean): Passed {
+    const { phone, place, at, stack } = meeting
+    const port = this.#random.int(32_768, 60_999)
+    const base = this.#base(meeting, host, port)
+    const facts = factsOf(base, phone, stack)
+    this.#deliver(this.#edr.connected(phone, meeting.installed, at, { host, ip: place.ip, port }))
+    if (meeting.installed.app.checks.has(place.host))
+      this.#deliver(this.#edr.checked(phone, meeting.installed, at, host))
+    const passage = this.#gate.decide(facts, at)
+    const way = this.#way(phone, place, at)
+    if (first) this.#spare(meeting, known, host, way, passage)
+    if (passage.do === "splice") return this.#splice(meeting, known, base, way, passage)
+    const passed = passInspected(meeting, this.#random)
+    this.#recordAttempt(known, base, stack, way, passed.exchange, at)
+    claimsOf(known, passed.exchange, way, worksDirectly(meeting))
+    if (passed.exchange.kind !== "lost" && passed.exchange.kind !== "no-origin")
+      known.inspected += 1
+    if (passed.refused) this.#refused(known, facts, at)
+    else if (passed.exchange.kind === "used") known.accepted += 1
+    return passed
+  }
+
+  #refused(known: Case, facts: ConnectionFacts, at: number): void {
+    known.refused += 1
+    if (known.last_refused === null || at - known.last_refused > 5 * minute) known.episodes += 1
+    known.first_refused ??= at
+    known.last_refused = at
+    this.#gate.refused(facts, at)
+  }
+
+  #splice(meeting: Meeting, known: Case, base: Base, way: Way, passage: Passage): Passed {
+    const { at, stack } = meeting
+    const passed = passSpliced(meeting, this.#random)
+    const exchange = cutAt(passed.exchange, passage.until - at)
+    const { leaf: _, ...shown } = base
+    const record = flowOf(
+      { ...shown, decision: "splice", rule: passage.rule, splice_cause: passage.cause },
+      {
+        source: "sensor",
+        control: passage.cause === "trial",
+        register_entry: passage.entry,
+        network: "tcp",
+      },
+      stack,
+      way,
+      exchange,
+      this.#random,
+    )
+    this.#write({ at: at + record.duration_ms, kind: "flows", record })
+    known.spliced += 1
+    const { entry } = passage
+    if (entry === null) return passed
+    if (passage.cause === "trial") known.trial_ms += record.duration_ms
+    const bytes = record.client_bytes + record.server_bytes
+    this.#gate.spliced(entry, at, bytes)
+    const hit = { entry_id: entry, sensor_id: base.sensor_id, connection_id: base.id }
+    const end = at + record.duration_ms
+    this.#write({
+      at,
+      kind: "register-hits",
+      record: { ...hit, at_ms: at, event: "open", bytes: 0 },
+    })
+    this.#write({
+      at: end,
+      kind: "register-hits",
+      record: { ...hit, at_ms: Math.round(end), event: "close", bytes },
+    })
+    return passed
+  }
+
+  /** Browsers and pools open one more; the loser of a race is dropped before it is of use. */
+  #spare(meeting: Meeting, known: Case, host: string, way: Way, passage: Passage): void {
+    const { stack, phone, place, at, installed } = meeting
+    const random = this.#random
+    const loses = random.chance(place.losers)
+    if ((!loses && !random.chance(stack.spare.share)) || passage.do === "splice") return
+    const started = at + random.int(1, 300)
+    const port = random.int(32_768, 60_999)
+    const base = this.#base({ ...meeting, at: started }, host, port)
+    this.#deliver(this.#edr.connected(phone, installed, started, { host, ip: place.ip, port }))
+    const reaction = passInspected({ ...meeting, at: started }, random)
+    const exchange: Exchange =
+      !reaction.refused && reaction.exchange.kind === "used"
+        ? loses
+          ? random.pick<Exchange>([
+              { kind: "lost", before: "certificate", how: "rst" },
+              { kind: "unused", lastsMs: random.between(5, 900), preface: false },
+            ])
+          : { kind: "unused", lastsMs: random.spread(stack.spare.ms), preface: random.chance(0.3) }
+        : reaction.exchange
+    this.#recordAttempt(known, base, stack, way, exchange, started)
+    claimsOf(known, exchange, way, worksDirectly(meeting))
+  }
+
+  /** Seen by the network's own monitor only: QUIC, or a way past the sensor. */
+  #around(meeting: Meeting, known: Case, host: string): void {
+    const { place, at, stack, phone } = meeting
+    const quic = !meeting.installed.app.tactics.alwaysDirect
+    const way = { ...this.#way(phone, place, at), firstContact: false }
+    const { exchange } = passSpliced(meeting, this.#random)
+    const { leaf: _, ...base } = this.#base(meeting, host, this.#random.int(32_768, 60_999))
+    const record = flowOf(
+      {
+        ...base,
+        connect_host: null,
+        connect_user_agent: null,
+        issuing_ca: null,
+        sensor_config: "zeek",
+        sensor_id: "zeek",
+        decision: "splice",
+        rule: "none",
+        splice_cause: null,
+        ja4: null,
+        stack: null,
+        alpn_offered: [],
+      },
+      { source: "zeek", control: true, register_entry: null, network: quic ? "quic" : "tcp" },
+      stack,
+      way,
+      exchange,
+      this.#random,
+    )
+    this.#write({ at: at + record.duration_ms + 5_000, kind: "flows", record })
+    known.spliced += 1
+  }
+
+  #recordAttempt(known: Case, base: Base, stack: Stack, way: Way, exchange: Exchange, at: number) {
+    const record = attemptOf({ ...base, id: this.#id(known) }, stack, way, exchange, this.#random)
+    const closed = record.phases.closed?.ms ?? (record.phases.first_data?.ms ?? 0) + 5_000
+    this.#write({ at: at + closed, kind: "attempts", record })
+  }
+
+  #base(meeting: Meeting, host: string, port: number): Base {
+    const { phone, installed, place, at, stack } = meeting
+    const { tenant, site } = this.world
+    const explicit = phone.path === "explicit"
+    const known = this.book.of(meeting, host)
+    return {
+      tenant,
+      site,
+      sensor_id: "sensor-1",
+      v: 1,
+      id: this.#id(known),
+      observed_at: new Date(at).toISOString(),
+      decision: "inspect",
+      rule: "default",
+      splice_cause: null,
+      issuing_ca: holdsAt(this.world.issuer, at),
+      sensor_config: holdsAt(this.world.config, at),
+      client_ip: holdsAt(phone.addresses, at).ip,
+      client_port: port,
+      transport: "direct",
+      relayed_by: null,
+      proxy_user: null,
+      destination_ip: place.ip,
+      destination_port: 443,
+      sni: place.echOuter ?? host,
+      connect_host: explicit ? host : null,
+      connect_user_agent: explicit ? userAgentOf(installed, phone) : null,
+      name_agrees: place.echOuter === null,
+      ech_offered: place.echOuter !== null || stack.name === "chromium",
+      ja4: stack.ja4,
+      stack: stack.key,
+      alpn_offered: [...stack.alpn],
+      leaf: "c3".repeat(32),
+    }
+  }
+
+  #way(phone: Phone, place: Place, at: number): Way {
+    const learned = this.#origins.get(place.host)
+    const firstContact = learned === undefined || at - learned > 10 * minute
+    if (firstContact) this.#origins.set(place.host, at)
+    return {
+      tls: place.tls,
+      rttMs: phone.rttMs * this.#random.skewed(1, 1.3),
+      slowness: phone.slowness,
+      firstContact,
+    }
+  }
+
+  /** The same client, with extensions in another order and some more. */
+  #mutated(name: Installed["app"]["stack"]): Stack {
+    const [a, b] = [this.#random.hex(12), this.#random.hex(12)]
+    return { ...stacks[name], ja4: `t13d1517h2_${a}_${b}`, key: `tx13x1517h00_${a}_${b}` }
+  }
+
+  #id(known: Case): string {
+    return `c${known.number.toString(36)}-${(this.#records++).toString(36)}`
+  }
+
+  #deliver(events: readonly Delivered[]): void {
+    for (const { at, event } of events) this.#write({ at, kind: "app-events", record: event })
+  }
+
+  #write(written: Written): void {
+    this.#written.put(written.at, written)
+  }
+}
+
+function factsOf(base: Base, phone: Phone, stack: Stack): ConnectionFacts {
+  return {
+    client_ip: base.client_ip,
+    // Workers know the device by its binding; where none was told, they know none.
+    device_id: isTold(phone, Date.parse(base.observed_at)) ? phone.id : null,
+    device_groups: [],
+    listener: "explicit",
+    sni: base.sni,
+    connect_host: base.connect_host,
+    destination_ip: base.destination_ip,
+    destination_port: base.destination_port,
+    alpn_offered: base.alpn_offered,
+    stack: stack.key,
+    name_agrees: base.name_agrees,
+    hello_readable: true,
+  }
+}
+
+function isTold(phone: Phone, at: number): boolean {
+  const step = phone.addresses.findLast(({ from }) => from <= at)
+  if (!step) return false
+  const { told } = step.value
+  return told === "late" ? at >= step.from + 3 * hour : told !== "never"
+}
+
+/** iOS names the app in its CONNECT; Android's names the library. */
+function userAgentOf({ app, version }: Installed, { platform }: Phone): string {
+  if (app.role === "browser") return "Mozilla/5.0"
+  if (platform === "android") return app.stack === "flutter" ? "Dart/3.5" : "okhttp/4.12.0"
+  return `${app.name}/${version[0]?.value ?? "1.0"} CFNetwork/1494.0.7 Darwin/23.4.0`
+}
+
+function cutAt(exchange: Exchange, leftMs: number): Exchange {
+  if (exchange.kind !== "used" || exchange.lastsMs <= leftMs) return exchange
+  return { ...exchange, lastsMs: Math.max(0, leftMs) }
+}
