@@ -30,8 +30,8 @@ export interface Lived {
   simulation: Simulation
   history: Held[]
   alerts: Alert[]
-  /** Slices of which the correlator complained, with what it said. */
-  troubles: string[]
+  /** What the correlator complained of: how often, and what it said first. */
+  troubles: Map<string, { count: number; first: string }>
   /** How far it came; epoch milliseconds of the world. */
   until: number
 }
@@ -59,15 +59,16 @@ export function live(world: World, { slice, deadline, onWritten }: LoopOptions):
     })
     let now = world.start
     const changed = new Set<string>()
-    const troubles: string[] = []
+    const troubles: Lived["troubles"] = new Map()
     const correlator = new Correlator({
       store,
       config,
       clock: () => now,
       log: (level, event, fields) => {
         if (event === "finding") changed.add(String(fields["id"]))
-        else if (level === "error" || level === "warn")
-          troubles.push(`${event} ${JSON.stringify(fields)}`)
+        if (level !== "error" && level !== "warn") return
+        const { count, first } = troubles.get(event) ?? { count: 0, first: JSON.stringify(fields) }
+        troubles.set(event, { count: count + 1, first })
       },
     })
     const gate = new RegisterGate({ rules: config.rules, control: config.control })

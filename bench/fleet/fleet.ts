@@ -83,7 +83,8 @@ function run(): void {
     console.log(
       `world ${seed}: ${cases.length} cases, ${Math.round((Date.now() - began) / 1_000)} s${whole}`,
     )
-    for (const text of troubles.slice(0, 5)) console.log(`  trouble: ${text}`)
+    for (const [event, { count, first }] of troubles)
+      console.log(`  ${event} ${count} times, first ${first.slice(0, 200)}`)
     for (const wrong of score.falselyConfirmed)
       console.log(`  falsely confirmed: ${JSON.stringify(wrong)}`)
     scores.push(score)

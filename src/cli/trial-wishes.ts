@@ -10,12 +10,20 @@ import type { Finding } from "../record/finding.ts"
 /** Findings looked at: each costs a read for each record of its evidence, 10 us. */
 const most = 500
 
-export function wishes(store: Store): { wish: Wish; since: string }[] {
-  const found: { wish: Wish; since: string }[] = []
+export interface StoredWish {
+  tenant: string
+  wish: Wish
+  /** First evidence that was looked at. */
+  since: string
+}
+
+export function wishes(store: Store): StoredWish[] {
+  const found: StoredWish[] = []
   for (const finding of store.all("findings")) {
     if (finding.state !== "open") continue
     if (finding.verdict !== "suspected" && finding.verdict !== "probable") continue
-    found.push({ wish: wishOf(finding, store), since: finding.first_seen })
+    const { tenant, first_seen: since } = finding
+    found.push({ tenant, wish: wishOf(finding, store), since })
     if (found.length === most) break
   }
   return found

@@ -48,7 +48,7 @@ export function trials(args: readonly string[]): void {
   const store = openStore(config.data, { readonly: true })
   try {
     const now = Date.now()
-    const entries = [...store.all("register")].filter(({ tenant }) => tenant === config.tenant)
+    const entries = [...store.all("register")]
     const shown = shownTrials(entries, config, now, values.all ?? false)
     const wanting = notArmed(entries, store, config, now)
     process.stdout.write(
@@ -95,17 +95,18 @@ export function shownTrials(
 export function notArmed(
   entries: readonly RegisterEntry[],
   store: Store,
-  { control, tenant }: Config,
+  { control }: Config,
   now: number,
 ): NotArmed[] {
-  const known = entries.filter(isTrial)
-  const learned = entries.filter(isLearned)
   const fault = [...store.all("findings")].some(
     ({ analytic, state }) => analytic === "sensor-fault" && state !== "closed",
   )
-  const deviceOf = (id: string): KnownDevice =>
-    store.device(tenant, id) ?? { groups: [], user: null }
-  return wishes(store).flatMap(({ wish, since }) => {
+  return wishes(store).flatMap(({ wish, since, tenant }) => {
+    const ours = entries.filter((entry) => entry.tenant === tenant)
+    const known = ours.filter(isTrial)
+    const learned = ours.filter(isLearned)
+    const deviceOf = (id: string): KnownDevice =>
+      store.device(tenant, id) ?? { groups: [], user: null }
     const { device_id, stack } = wish.key
     const { sni, verdict } = wish
     if (known.some((trial) => isAbout(trial, wish) && isLive(trial, now))) return []

@@ -152,7 +152,8 @@ function readExtension(type: number, body: ByteReader, hello: Mutable<ClientHell
   }
 }
 
-/** RFC 6066 section 3. The first host_name counts; an empty extension names nothing but is sent. */
+/** RFC 6066 section 3. Two host_names are a fault: two readers could differ about which one counts. An
+ * empty extension names nothing but is sent. */
 function readServerName(body: ByteReader, hello: Mutable<ClientHello>): boolean {
   hello.invalidSni = ""
   if (body.left === 0) return true
@@ -161,7 +162,9 @@ function readServerName(body: ByteReader, hello: Mutable<ClientHello>): boolean 
   while (names.left > 0) {
     const kind = names.u8()
     const name = names.vector(2)
-    if (kind === 0) raw ??= name.latin1()
+    if (kind !== 0) continue
+    if (raw !== undefined) return false
+    raw = name.latin1()
   }
   hello.sni = hostName(raw ?? "")
   hello.invalidSni = hello.sni === undefined ? (raw ?? "").slice(0, 255) : undefined

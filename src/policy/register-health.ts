@@ -8,7 +8,7 @@ import { widthOfEntry } from "./scope-width.ts"
 
 /** In the order of urgency.
  * - `DRIFT`: since a person last looked, what flows is no longer what it was opened for.
- * - `REVIEW`: its review date has passed.
+ * - `REVIEW`: its review date has passed; of an entry without one, 90 days since the last look.
  * - `EXPIRING`: ends within 14 days; of what lasts less than 28 days, the last half.
  * - `PROPOSED`: waits for a person.
  * - `WIDE`: names neither where to nor which device, or covers a public suffix (entries, and rules).
@@ -38,17 +38,18 @@ export interface HealthFacts {
 const day = 86_400_000
 const expiringWithin = 14 * day
 const unusedFor = 30 * day
+const reviewedWithin = 90 * day
 
 export function healthOf({ entry, drifts, reviewed_ms }: HealthFacts, now: number): HealthFlag[] {
   if (hasEnded(entry, now)) return ["EXPIRED"]
-  const { kind, source, standing, review_at, created_at, last_hit_at, learned } = entry
+  const { kind, source, standing, created_at, last_hit_at, learned } = entry
   const proposed = standing === "proposed"
   const reviewed = reviewed_ms ?? Date.parse(created_at)
   const lastUse = Date.parse(last_hit_at ?? created_at)
   const lives = !proposed && kind !== "trial"
   const is: Record<HealthFlag, boolean> = {
     DRIFT: drifts.some(({ observed_at }) => Date.parse(observed_at) > reviewed),
-    REVIEW: !proposed && review_at !== null && Date.parse(review_at) <= now,
+    REVIEW: !proposed && reviewDue(entry, reviewed) <= now,
     EXPIRING: lives && isExpiring(entry, reviewed, now),
     PROPOSED: proposed,
     WIDE: widthOfEntry(entry) !== null,
@@ -71,6 +72,14 @@ export function needsAttention(flags: readonly HealthFlag[]): boolean {
 /** Of a proposal: nobody took it up in time, or another took its place. */
 export function hasEnded({ expires_at }: RegisterEntry, now: number): boolean {
   return expires_at !== null && Date.parse(expires_at) <= now
+}
+
+/** What is imported may have no date: it is not to be forgotten for that. */
+function reviewDue({ review_at, source, kind }: RegisterEntry, reviewed: number): number {
+  if (review_at !== null) return Date.parse(review_at)
+  return source === "register" && kind !== "trial"
+    ? reviewed + reviewedWithin
+    : Number.POSITIVE_INFINITY
 }
 
 /** `since`: what was meant to last from then on, in epoch milliseconds. */

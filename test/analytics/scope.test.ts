@@ -699,6 +699,8 @@ t.test("a judgement carries what a trial and an analyst need", async (t) => {
   t.equal(judgement.control_strong.length, 2)
   t.same(judgement.qualifying?.domains, ["maps.example", "news.example"])
   t.equal(judgement.last_ms - judgement.first_ms, 11 * MINUTE)
+  t.equal((judgement.last_refusal_ms ?? 0) - (judgement.first_refusal_ms ?? 0), 11 * MINUTE)
+  t.equal(judgement.last_acceptance_ms, null, "of this destination")
   t.ok(judgement.confounders_ruled_out.some((each) => each.startsWith("distrust of the CA")))
 })
 

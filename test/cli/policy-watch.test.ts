@@ -99,6 +99,9 @@ t.test("with 10,000 entries in force a change of one costs below 5 ms", async (t
   // The best of three: the machine is shared.
   t.ok(Math.min(...took) < 5, `${took.join(", ")} ms`)
   t.match(log.at(-1), { fields: { entries: 10_003, changed: 1 } })
+  const many = Array.from({ length: 1_000 }, (_, index) => ({ ...entry(index), owner: "ann" }))
+  other.putRegister(many, "import", ten)
+  t.ok(await holds(() => log.at(-1)?.fields["changed"] === 1_000, 3 * second))
 })
 
 t.test(

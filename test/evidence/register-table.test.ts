@@ -8,7 +8,7 @@ import { openStore } from "../../src/evidence/open.ts"
 import type { Store } from "../../src/evidence/store.ts"
 import type { RegisterHit } from "../../src/evidence/tables.ts"
 import type { Drift } from "../../src/record/drift.ts"
-import type { RegisterEntry } from "../../src/record/register-entry.ts"
+import { RegisterEntry } from "../../src/record/register-entry.ts"
 import { iso, newDir, registerEntry, ten } from "./fixtures.ts"
 
 const hour = 3_600_000

@@ -115,3 +115,19 @@ t.test("the posture in force is the last one not after the time, of each profile
     [clock("9:30"), clock("10:00"), clock("11:00"), clock("12:00")],
   )
 })
+
+t.test("a group counts the devices that are in it now, of its tenant", async (t) => {
+  const index = new DeviceIndex(
+    [
+      device("one", { groups: ["field", "all"] }),
+      device("two", { groups: ["all"] }),
+      device("elsewhere", { tenant: "other", groups: ["all"] }),
+    ],
+    [],
+    { tenant: "acme" },
+  )
+  t.same([index.groupSize("all"), index.groupSize("field"), index.groupSize("lab")], [2, 1, 0])
+  const later = device("one", { groups: ["lab"], observed_at: "2099-01-01T00:00:00.000Z" })
+  index.add(later)
+  t.same([index.groupSize("all"), index.groupSize("field"), index.groupSize("lab")], [1, 0, 1])
+})

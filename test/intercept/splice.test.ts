@@ -316,3 +316,23 @@ t.test("fails closed: what begins as TLS and cannot be read is not passed on unr
       t.equal(reached, false)
     })
 })
+
+t.test("an origin that sends on after its client has gone is cut", async (t) => {
+  const { promise: closed, resolve } = Promise.withResolvers<void>()
+  const pouring = createServer({ allowHalfOpen: true }, (socket) => {
+    const drip = setInterval(() => socket.write("."), 10)
+    socket.on("close", () => {
+      clearInterval(drip)
+      resolve()
+    })
+    socket.on("error", () => {})
+    socket.resume()
+  })
+  const sensor = await testSensor(t, { rules: letGo, limits: { "half-closed-time": "150ms" } })
+  const raw = await tunnel(sensor, `${name}:${await listening(t, pouring)}`)
+  raw.end(await liveHello({ servername: name }))
+  await new Promise((seen) => raw.once("data", seen))
+  raw.destroy()
+  await sensor.flow()
+  t.equal(await Promise.race([closed.then(() => "cut"), pause(3_000)]), "cut")
+})

@@ -218,7 +218,10 @@ function report(facts: SoakFacts): void {
       (last.cpuMs / 1_000).toFixed(1),
     ])
   }
-  console.log(`remembered at the end: ${JSON.stringify(facts.remembered.at(-1))}`)
+  const { devices, suspects, resting, findings } = facts.remembered.at(-1) ?? {}
+  console.log(
+    `the correlator remembers ${devices} devices, ${suspects} suspects, ${resting} that rest, ${findings} findings`,
+  )
   const { started, leftOut } = facts.tally
   const accepted = facts.counts.reduce((all, { accepted }) => all + accepted, 0)
   console.log(

@@ -93,10 +93,10 @@ const names: [string, Extension, string | undefined, string | undefined][] = [
     "",
   ],
   [
-    "the first host name counts",
+    "a name of another type beside it",
     {
       type: 0,
-      body: vector16(bytes([0], vector16(latin1("a.b")), [0], vector16(latin1("c.d")))),
+      body: vector16(bytes([7], vector16(latin1("x")), [0], vector16(latin1("a.b")))),
     },
     "a.b",
     undefined,
@@ -117,6 +117,17 @@ const malformed: [string, HelloParts][] = [
   ["an extension twice", { extensions: [emptyExtension(23), emptyExtension(23)] }],
   ["a server name list longer than its extension", { extensions: [{ type: 0, body: u16s([9]) }] }],
   ["bytes behind the server names", { extensions: [{ type: 0, body: u16s([0, 1]) }] }],
+  [
+    "two host names",
+    {
+      extensions: [
+        {
+          type: 0,
+          body: vector16(bytes([0], vector16(latin1("a.b")), [0], vector16(latin1("c.d")))),
+        },
+      ],
+    },
+  ],
   ["ALPN cut off", { extensions: [{ type: 16, body: vector16(Uint8Array.of(3, 104)) }] }],
   ["an odd list of groups", { extensions: [{ type: 10, body: vector16(Uint8Array.of(0)) }] }],
   ["an odd list of versions", { extensions: [{ type: 43, body: vector8(Uint8Array.of(3)) }] }],

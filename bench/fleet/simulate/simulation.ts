@@ -13,19 +13,11 @@ import { attemptOf, type Base } from "../wire/attempt-of.ts"
 import type { Exchange, Way } from "../wire/exchange.ts"
 import { flowOf } from "../wire/flow-of.ts"
 import { type Stack, stacks } from "../wire/stacks.ts"
-import {
-  day,
-  holdsAt,
-  hour,
-  type Installed,
-  minute,
-  type Phone,
-  type Place,
-  type World,
-} from "../world/model.ts"
+import { day, type Installed, minute, type Phone, type Place, type World } from "../world/model.ts"
 import { type Told, toldOf } from "../world/told.ts"
 import { type Case, CaseBook } from "./case-book.ts"
 import { claimsOf } from "./claims.ts"
+import { factsOf, fieldsOf } from "./connection-fields.ts"
 import { type Delivered, EdrAgents } from "./edr.ts"
 import { EventQueue } from "./event-queue.ts"
 import type { Gate, Passage } from "./gate.ts"
@@ -308,39 +300,7 @@ export class Simulation {
   }
 
   #base(meeting: Meeting, host: string, port: number): Base {
-    const { phone, installed, place, at, stack } = meeting
-    const { tenant, site } = this.world
-    const explicit = phone.path === "explicit"
-    const known = this.book.of(meeting, host)
-    return {
-      tenant,
-      site,
-      sensor_id: "sensor-1",
-      v: 1,
-      id: this.#id(known),
-      observed_at: new Date(at).toISOString(),
-      decision: "inspect",
-      rule: "default",
-      splice_cause: null,
-      issuing_ca: holdsAt(this.world.issuer, at),
-      sensor_config: holdsAt(this.world.config, at),
-      client_ip: holdsAt(phone.addresses, at).ip,
-      client_port: port,
-      transport: "direct",
-      relayed_by: null,
-      proxy_user: null,
-      destination_ip: place.ip,
-      destination_port: 443,
-      sni: place.echOuter ?? host,
-      connect_host: explicit ? host : null,
-      connect_user_agent: explicit ? userAgentOf(installed, phone) : null,
-      name_agrees: place.echOuter === null,
-      ech_offered: place.echOuter !== null || stack.name === "chromium",
-      ja4: stack.ja4,
-      stack: stack.key,
-      alpn_offered: [...stack.alpn],
-      leaf: "c3".repeat(32),
-    }
+    return fieldsOf(meeting, host, port, this.#id(this.book.of(meeting, host)))
   }
 
   #way(phone: Phone, place: Place, at: number): Way {
@@ -372,38 +332,6 @@ export class Simulation {
   #write(written: Written): void {
     this.#written.put(written.at, written)
   }
-}
-
-function factsOf(base: Base, phone: Phone, stack: Stack): ConnectionFacts {
-  return {
-    client_ip: base.client_ip,
-    // Workers know the device by its binding; where none was told, they know none.
-    device_id: isTold(phone, Date.parse(base.observed_at)) ? phone.id : null,
-    device_groups: [],
-    listener: "explicit",
-    sni: base.sni,
-    connect_host: base.connect_host,
-    destination_ip: base.destination_ip,
-    destination_port: base.destination_port,
-    alpn_offered: base.alpn_offered,
-    stack: stack.key,
-    name_agrees: base.name_agrees,
-    hello_readable: true,
-  }
-}
-
-function isTold(phone: Phone, at: number): boolean {
-  const step = phone.addresses.findLast(({ from }) => from <= at)
-  if (!step) return false
-  const { told } = step.value
-  return told === "late" ? at >= step.from + 3 * hour : told !== "never"
-}
-
-/** iOS names the app in its CONNECT; Android's names the library. */
-function userAgentOf({ app, version }: Installed, { platform }: Phone): string {
-  if (app.role === "browser") return "Mozilla/5.0"
-  if (platform === "android") return app.stack === "flutter" ? "Dart/3.5" : "okhttp/4.12.0"
-  return `${app.name}/${version[0]?.value ?? "1.0"} CFNetwork/1494.0.7 Darwin/23.4.0`
 }
 
 function cutAt(exchange: Exchange, leftMs: number): Exchange {

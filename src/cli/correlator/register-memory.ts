@@ -3,11 +3,11 @@
  * audit, so that a change costs what it changes.
  */
 import type { Store } from "../../evidence/store.ts"
-import { longestCoolDown } from "../../policy/trial.ts"
-import { unused } from "../../policy/trial-step.ts"
 import type { RegisterEntry } from "../../record/register-entry.ts"
 
 const day = 86_400_000
+/** What was learned and ended before its time is not learned anew at once, be `hold-for` long. */
+const keptLearned = 90 * day
 /** Changes read at a time. */
 const batch = 1_000
 
@@ -56,12 +56,6 @@ export class RegisterMemory {
     if (seq === this.#seq) return
     // First where it ends, then what there is: what comes in between is read twice, not missed.
     if (this.#seq === null) {
-      for (const { observed_at, after, before } of this.#store.all(
-        "register-changes",
-        now - 8 * day,
-      ))
-        if (after === null && before)
-          this.#put(tombstone({ ...before, ...unused }, observed_at), now)
       for (const entry of this.#store.all("register")) this.#put(entry, now)
       this.#seq = seq
     } else this.#seq = this.#take(this.#seq, now)
@@ -77,10 +71,8 @@ export class RegisterMemory {
     for (;;) {
       const changes = this.#store.registerChangesAfter(seq, batch)
       for (const { entry_id, entry } of changes) {
-        const before = this.#entries.get(entry_id)
         this.#entries.delete(entry_id)
         if (entry) this.#put(entry, now)
-        else if (before) this.#put(tombstone(before, new Date(now).toISOString()), now)
       }
       const last = changes.at(-1)
       if (!last) return seq
@@ -93,19 +85,9 @@ export class RegisterMemory {
   }
 
   #matters(entry: RegisterEntry, now: number): boolean {
-    return endOf(entry) > now - this.#keptFor
+    const keptFor = entry.kind === "learned" ? keptLearned : this.#keptFor
+    return endOf(entry) > now - keptFor
   }
-}
-
-/**
- * What is left of an entry that a person took out: it has ended, and stands in the way of another
- * one like it. Otherwise the next judgement would make it anew.
- */
-function tombstone(entry: RegisterEntry, at: string): RegisterEntry {
-  const { trial } = entry
-  if (trial === null) return { ...entry, expires_at: at }
-  const until = new Date(Date.parse(at) + longestCoolDown).toISOString()
-  return { ...entry, expires_at: until, trial: { ...trial, state: "cooling", since: at } }
 }
 
 /** By its end or its beginning: with a clock that was set back the one lies before the other. */
