@@ -4,6 +4,7 @@ const verbs: Record<string, () => Promise<(args: readonly string[]) => Promise<v
   run: async () => (await import("./run.ts")).run,
   export: async () => (await import("./export-verb.ts")).exportVerb,
   import: async () => (await import("./import-verb.ts")).importVerb,
+  replay: async () => (await import("./replay.ts")).replay,
   explain: async () => (await import("./explain.ts")).explain,
   lab: async () => (await import("./lab.ts")).lab,
   "proxy-user": async () => (await import("./proxy-user.ts")).proxyUser,

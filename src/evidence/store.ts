@@ -21,6 +21,7 @@ import * as ask from "./ask.ts"
 import { check, type StoreCheck } from "./check.ts"
 import { inodeOf } from "./database.ts"
 import * as drifts from "./drifts.ts"
+import * as time from "./in-time.ts"
 import * as outbox from "./outbox.ts"
 import { prepared } from "./prepared.ts"
 import * as read from "./read.ts"
@@ -100,6 +101,21 @@ export class Store {
   /** The same as their canonical JSON. */
   bodies(kind: Kind, sinceMs?: number): Generator<string> {
     return read.bodiesOf(this.#db, kind, sinceMs)
+  }
+
+  /** Facts of a span of event time in its order, a few hundred in memory at a time. */
+  inTime<K extends time.TimedKind>(kind: K, fromMs: number, toMs: number): Generator<RecordOf[K]> {
+    return time.inTime(this.#db, kind, fromMs, toMs)
+  }
+
+  /** When the first fact at or after a time was observed. */
+  firstTime(kind: time.TimedKind, fromMs: number): number | null {
+    return time.firstTime(this.#db, kind, fromMs)
+  }
+
+  /** When the last fact before a time was observed. */
+  lastTime(kind: time.TimedKind, toMs: number): number | null {
+    return time.lastTime(this.#db, kind, toMs)
   }
 
   attemptsOf(clientIp: string, fromMs: number, toMs: number, limit?: number): Attempt[] {

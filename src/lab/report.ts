@@ -118,17 +118,11 @@ export function trialLines(
   began: number,
 ): string[] {
   return entries.flatMap((entry) => {
-    const { trial, scope } = entry
+    const { trial, scope, hits, bytes } = entry
     if (trial === null) return []
-    const notes = log
+    const steps = log
       .filter((line) => line["msg"] === "trial" && line["entry_id"] === entry.id)
       .map((line): [number, string] => [Number(line["time"]), String(line["note"])])
-    const splicing = trial.first_splice_at
-    if (splicing !== null) {
-      const words = `splicing: ${trial.connections} connections, ${trial.bytes} bytes until it ended`
-      notes.push([Date.parse(splicing), words])
-    }
-    const steps = notes
       .sort(([a], [b]) => a - b)
       .flatMap(([at, note]) => {
         const [first = "", ...more] = wrapped(note, width - 14)
@@ -137,7 +131,9 @@ export function trialLines(
           ...more.map((line) => `${" ".repeat(12)}${line}`),
         ]
       })
-    return [`${scope.device_id}, ${scope.sni}: now ${stateWords(trial.state)}`, ...steps]
+    const name = `${scope.device_id}, ${scope.sni}`
+    const use = `${hits} connections and ${bytes} bytes spliced`
+    return [`${name}: now ${stateWords(trial.state)}; ${use}`, ...steps]
   })
 }
 

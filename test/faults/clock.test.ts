@@ -119,7 +119,11 @@ t.test("a trial ends after its time, however the clock is set meanwhile", async 
     const began = performance.now()
     await received(client)
     t.ok(performance.now() - began < 3_000)
-    t.match(await sensor.flow(), { control: true, ended_by: "sensor" })
+    t.match(await sensor.flow(), {
+      splice_cause: "trial",
+      reason: "cut-trial-over",
+      ended_by: "sensor",
+    })
     client.destroy()
   }
 })

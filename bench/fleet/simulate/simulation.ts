@@ -22,7 +22,7 @@ import { type Delivered, EdrAgents } from "./edr.ts"
 import { EventQueue } from "./event-queue.ts"
 import type { Gate, Passage } from "./gate.ts"
 import { type Passed, passInspected, passSpliced, worksDirectly } from "./passing.ts"
-import type { Meeting } from "./reaction.ts"
+import { checkOf, type Meeting } from "./reaction.ts"
 import { contactsOf, type Opening, openingsOf } from "./schedule.ts"
 
 /** What the store gets, in the order in which it gets it. */
@@ -173,7 +173,7 @@ export class Simulation {
     const base = this.#base(meeting, host, port)
     const facts = factsOf(base, phone, stack)
     this.#deliver(this.#edr.connected(phone, meeting.installed, at, { host, ip: place.ip, port }))
-    if (meeting.installed.app.checks.has(place.host))
+    if (checkOf(meeting) !== null)
       this.#deliver(this.#edr.checked(phone, meeting.installed, at, host))
     const passage = this.#gate.decide(facts, at)
     const way = this.#way(phone, place, at)

@@ -5,9 +5,6 @@ import type { FleetMemory } from "../../analytics/fleet-memory.ts"
 import type { Config } from "../../config.ts"
 import type { Store } from "../../evidence/store.ts"
 import type { RegisterHit } from "../../evidence/tables.ts"
-import { AppEventIndex } from "../../identity/app-events.ts"
-import type { JoinInput } from "../../identity/join.ts"
-import { joinSettings } from "../../identity/settings.ts"
 import type { Log } from "../../intercept/sensor-deps.ts"
 import type { AppEvent } from "../../record/app-event.ts"
 import type { JudgementContext, LookUp } from "../../record/attributed.ts"
@@ -16,6 +13,7 @@ import type { Finding } from "../../record/finding.ts"
 import type { Incident } from "../../record/incident.ts"
 import type { World } from "../../world.ts"
 import type { InventoryMemory } from "./inventory-memory.ts"
+import { joinInputs, usableEvents } from "./join-inputs.ts"
 import type { JudgedMemory } from "./judged-memory.ts"
 import type { LastUsers } from "./last-users.ts"
 import type { RegisterMemory } from "./register-memory.ts"
@@ -23,8 +21,6 @@ import type { Suspect } from "./suspects.ts"
 import type { Unusable } from "./unusable.ts"
 import type { UseMemory } from "./use-memory.ts"
 
-/** Records of one client that are looked at; the newest count. */
-const mostRecords = 20_000
 /** Incidents whose suppressed news is looked at in one pass. */
 const incidentsAtOnce = 50
 
@@ -64,28 +60,7 @@ export class WorldView {
 
   /** App events of a span of time, without those that cannot be used. */
   events(from: number, to: number): AppEvent[] {
-    const { store, unusable } = this.#parts
-    const events = store.appEventsBetween(from, to).filter((event) => !unusable.has(event))
-    try {
-      this.#index(events)
-      return events
-    } catch {
-      return events.filter((event) => {
-        try {
-          this.#index([event])
-          return true
-        } catch (error) {
-          unusable.record(event.id, error)
-          return false
-        }
-      })
-    }
-  }
-
-  #index(events: readonly AppEvent[]): void {
-    const { config, inventory } = this.#parts
-    const settings = { ...joinSettings(config.identity), tenant: config.tenant }
-    new AppEventIndex(events, inventory.current.devices, settings)
+    return usableEvents(this.#parts, from, to)
   }
 
   at(now: number, about: About): World {
@@ -101,7 +76,7 @@ export class WorldView {
       },
       now,
       newId: (key) => createHash("sha256").update(key).digest("hex").slice(0, 32),
-      devices: this.#joinInputs(due),
+      devices: joinInputs(this.#parts, due),
       register: this.#register(now, about),
       operational: operational.filter((finding) => memory.isNew(finding)),
       contextOf: (deviceId) => this.#context(deviceId, latest.get(deviceId) ?? now, now, fault),
@@ -126,41 +101,6 @@ export class WorldView {
       groupSize: (group) => devices.groupSize(group),
       fault,
       everyEntry,
-    }
-  }
-
-  /** App events are read once for all, for the span of them all, and handed out by device. */
-  #joinInputs(due: readonly Suspect[]): JoinInput[] {
-    const { config, inventory } = this.#parts
-    if (due.length === 0) return []
-    const { devices } = inventory.current
-    const until = due.reduce((most, { latest }) => Math.max(most, latest), Number.NEGATIVE_INFINITY)
-    const since = due.reduce((least, { latest }) => Math.min(least, latest), until)
-    const { window } = config.analytics.scope
-    const events = this.events(since + 1 - window, until + 1 + config.identity["connect-tolerance"])
-    const ofDevice = Map.groupBy(events, (event) => devices.find(event.device).device_id)
-    return due.map((device) => this.#joinInput(device, ofDevice.get(device.device_id) ?? []))
-  }
-
-  #joinInput({ device_id, addresses, latest }: Suspect, events: readonly AppEvent[]): JoinInput {
-    const { store, config, inventory, unusable } = this.#parts
-    const to = latest + 1
-    const from = to - config.analytics.scope.window
-    const { bindings, devices, apps, addressesOf } = inventory.current
-    const all = [...new Set([...addresses, ...addressesOf(device_id, from, to)])]
-    const usable = (fact: { id: string }) => !unusable.has(fact)
-    const within = ({ observed_at }: AppEvent) =>
-      Date.parse(observed_at) >= from &&
-      Date.parse(observed_at) < to + config.identity["connect-tolerance"]
-    return {
-      device_id,
-      attempts: all.flatMap((ip) => store.attemptsOf(ip, from, to, mostRecords).filter(usable)),
-      flows: all.flatMap((ip) => store.flowsOf(ip, from, to, mostRecords).filter(usable)),
-      app_events: events.filter(within),
-      bindings,
-      devices,
-      apps,
-      settings: joinSettings(config.identity),
     }
   }
 

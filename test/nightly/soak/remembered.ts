@@ -17,7 +17,7 @@ export interface Remembered {
 }
 
 /**
- * Bytes of one of each, measured by forgetting one sort after the other (550,000 records, 50,000 devices: all but
+ * Bytes of one of each, measured by forgetting one sort after the other (460,000 records, 50,000 devices: all but
  * 2.8 MiB of heap went, as much as was left after 37,000 records of 4,000 devices). A finding is with its places in the lists.
  */
 const bytesOf = {

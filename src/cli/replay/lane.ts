@@ -1,0 +1,199 @@
+/**
+ * Judging the past under one configuration. In: facts in the order of event time, a span at a time.
+ * Out: findings as they stand after each span. It is the correlator's way (who is concerned, what the
+ * fleet showed, join, judge, settle), without its cursors, trials, incidents and alerts.
+ */
+import { FleetMemory } from "../../analytics/fleet-memory.ts"
+import { judgeDevice } from "../../analytics/judge.ts"
+import { settle } from "../../analytics/settle.ts"
+import type { Config } from "../../config.ts"
+import type { Store } from "../../evidence/store.ts"
+import type { Inventory } from "../../identity/inventory.ts"
+import { type JoinInput, joinDevice } from "../../identity/join.ts"
+import { joinSettings } from "../../identity/settings.ts"
+import type { Log } from "../../intercept/sensor-deps.ts"
+import { outcomeOf } from "../../observe/outcome.ts"
+import type { Attempt } from "../../record/attempt.ts"
+import type { JudgementContext } from "../../record/attributed.ts"
+import type { Drift } from "../../record/drift.ts"
+import type { RegisterEntry } from "../../record/register-entry.ts"
+import { FaultWatch } from "../correlator/fault-watch.ts"
+import { type EvidenceParts, joinInputs, usableEvents } from "../correlator/join-inputs.ts"
+import { type Facts, type Suspect, Suspects } from "../correlator/suspects.ts"
+import { Unusable } from "../correlator/unusable.ts"
+import { ReplayedFindings } from "./replayed-findings.ts"
+
+/** Devices whose evidence is in memory at once. */
+const devicesAtOnce = 50
+/** Answers about drifts remembered between spans; beyond it all are forgotten, and looked up again. */
+const mostDrifts = 1_000
+
+export type ReplayStore = EvidenceParts["store"] & Pick<Store, "driftsOf">
+
+export interface LaneParts {
+  store: ReplayStore
+  config: Config
+  inventory: Inventory
+  log: Log
+  /** Outcomes are made anew of the phase facts, with the fast window of the configuration. */
+  fromPhases: boolean
+}
+
+export class Lane {
+  readonly findings = new ReplayedFindings()
+  readonly #parts: LaneParts
+  readonly #evidence: EvidenceParts
+  readonly #suspects = new Suspects()
+  readonly #fleet = new FleetMemory()
+  readonly #faults = new FaultWatch([])
+  readonly #unusable: Unusable
+  readonly #drifts = new Map<string, Drift[]>()
+  /** Devices that were due during a sensor fault: at most those that the suspects remember. */
+  readonly #afterFault = new Set<string>()
+  #judgements = 0
+  #outcomesChanged = 0
+
+  constructor(parts: LaneParts) {
+    const { store, config, inventory, log, fromPhases } = parts
+    this.#parts = parts
+    this.#unusable = new Unusable(log)
+    this.#evidence = {
+      store: fromPhases ? this.#rejudging(store) : store,
+      config,
+      inventory: { current: inventory },
+      unusable: this.#unusable,
+    }
+  }
+
+  /** Judgements of devices so far, and attempts that the fast window gave another outcome. */
+  get counts() {
+    return { judgements: this.#judgements, outcomes_changed: this.#outcomesChanged }
+  }
+
+  learn(facts: Facts): void {
+    const { config, inventory, fromPhases } = this.#parts
+    const settings = joinSettings(config.identity)
+    const attempts = fromPhases
+      ? facts.attempts.map((fact) => this.#counted(fact, this.#fromPhases(fact)))
+      : facts.attempts
+    const times = [...attempts, ...facts.flows].map((fact) => Date.parse(fact.observed_at))
+    const from = times.reduce((least, time) => Math.min(least, time), Number.POSITIVE_INFINITY)
+    const to = times.reduce((most, time) => Math.max(most, time), Number.NEGATIVE_INFINITY)
+    const around = settings.connectToleranceMs
+    const before = settings.lookupBeforeMs + around
+    const events = times.length > 0 ? usableEvents(this.#evidence, from - before, to + around) : []
+    this.#suspects.take(
+      { ...facts, attempts },
+      {
+        inventory,
+        settings,
+        events,
+        old: false,
+        attempt: (attempt) => {
+          this.#fleet.noteAttempt(attempt)
+          this.#faults.note(attempt)
+        },
+        flow: (flow) => this.#fleet.noteFlow(flow),
+        unusable: (id, error) => this.#unusable.record(id, error),
+      },
+    )
+  }
+
+  /** What was learned from concerns nobody: it only leads in. */
+  forgetDue(): void {
+    while (this.#next(Number.POSITIVE_INFINITY).length > 0);
+  }
+
+  /** Judges all whom the facts since the last time concern; `now`: end of their span. */
+  judge(now: number, register: readonly RegisterEntry[]): void {
+    const fault = this.#lookForFault(now)
+    for (;;) {
+      const due = this.#next(now)
+      if (due.length === 0) return
+      if (fault) for (const { device_id } of due) this.#afterFault.add(device_id)
+      const inputs = joinInputs(this.#evidence, due)
+      for (const [index, input] of inputs.entries())
+        this.#judgeOne(input, due[index]?.latest ?? now, fault, register)
+    }
+  }
+
+  #next(now: number): Suspect[] {
+    return this.#suspects.next(devicesAtOnce, now)
+  }
+
+  /** Some device's evidence breaks an analytic: the others must not suffer for it. */
+  #judgeOne(
+    input: JoinInput,
+    latest: number,
+    fault: boolean,
+    register: readonly RegisterEntry[],
+  ): void {
+    const { device_id } = input
+    this.#judgements += 1
+    try {
+      const context = this.#context(device_id, latest, fault, register)
+      const judgement = judgeDevice(joinDevice(input), context, this.#parts.config.analytics)
+      // What was found before a sensor fault stands as it is: the fault says nothing about it.
+      this.findings.keep(settle(fault ? [] : this.findings.of(device_id), judgement))
+    } catch (error) {
+      if (error instanceof Error && error.message.startsWith("replay: ")) throw error
+      this.#unusable.device(device_id, error)
+    }
+  }
+
+  #context(
+    deviceId: string,
+    now: number,
+    fault: boolean,
+    register: readonly RegisterEntry[],
+  ): JudgementContext {
+    return {
+      apps: [...this.#parts.inventory.appRegister],
+      register: [...register],
+      accepted_elsewhere: this.#fleet.acceptedElsewhere(deviceId),
+      baseline: this.#fleet.baseline(deviceId),
+      drifts: { get: (id) => this.#driftsOf(id) },
+      sensor_fault: fault,
+      now,
+    }
+  }
+
+  #driftsOf(entryId: string): Drift[] {
+    const known = this.#drifts.get(entryId)
+    if (known) return known
+    if (this.#drifts.size >= mostDrifts) this.#drifts.clear()
+    const drifts = this.#parts.store.driftsOf([entryId])
+    this.#drifts.set(entryId, drifts)
+    return drifts
+  }
+
+  /** While the sensor is at fault nobody is accused; who was due then is judged after it. */
+  #lookForFault(now: number): boolean {
+    this.#faults.look(now)
+    const operational = this.#faults.findings()
+    this.findings.keep(operational)
+    this.#faults.stored(operational)
+    if (this.#faults.fault) return true
+    this.#suspects.again(this.#afterFault)
+    this.#afterFault.clear()
+    return false
+  }
+
+  #rejudging(store: ReplayStore): EvidenceParts["store"] {
+    return {
+      attemptsOf: (ip, from, to, limit) =>
+        store.attemptsOf(ip, from, to, limit).map((fact) => this.#fromPhases(fact)),
+      flowsOf: (ip, from, to, limit) => store.flowsOf(ip, from, to, limit),
+      appEventsBetween: (from, to) => store.appEventsBetween(from, to),
+    }
+  }
+
+  #fromPhases(attempt: Attempt): Attempt {
+    return { ...attempt, ...outcomeOf(attempt, this.#parts.config["fast-window"]) }
+  }
+
+  #counted(before: Attempt, after: Attempt): Attempt {
+    if (before.outcome !== after.outcome) this.#outcomesChanged += 1
+    return after
+  }
+}
