@@ -9,6 +9,7 @@ import { parse } from "yaml"
 import { z } from "zod"
 import { AlertSettings, SyslogSettings } from "./alert/settings.ts"
 import { AnalyticsSettings } from "./analytics/settings.ts"
+import { RetentionSettings } from "./evidence/retention-settings.ts"
 import { IdentitySettings } from "./identity/settings.ts"
 import { DnsSettings } from "./intercept/dns-settings.ts"
 import { onExpired } from "./intercept/hindrance.ts"
@@ -88,6 +89,8 @@ const Settings = z.strictObject({
   lists: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,40}$/), ListSettings).prefault({}),
   control: ControlSettings.prefault({}),
   identity: IdentitySettings.prefault({}),
+  /** How long what kind of record is kept. */
+  retention: RetentionSettings.prefault({}),
   analytics: AnalyticsSettings.prefault({}),
   alerts: AlertSettings.prefault({}),
   /** Receivers of alerts; without one they go to the log. */
@@ -95,9 +98,17 @@ const Settings = z.strictObject({
   log: z.enum(["debug", "info", "warn", "error"]).default("info"),
 })
 
-export const Config = Settings.superRefine(({ listen, listeners, lists }, context) => {
+export const Config = Settings.superRefine((settings, context) => {
+  const { listen, listeners, lists, retention, analytics } = settings
   const refuse = (path: PropertyKey[], message: string) =>
     context.addIssue({ code: "custom", path, message })
+  const judged = analytics.scope.window + analytics.scope["allowed-lateness"]
+  for (const kind of ["attempts", "flows", "app-events"] as const)
+    if ((retention[kind] ?? judged) < judged)
+      refuse(
+        ["retention", kind],
+        "is shorter than analytics.scope: window and allowed-lateness together, which are judged",
+      )
   for (const [name, list] of Object.entries(lists)) {
     const fault = listFault(name, list)
     if (fault) refuse(["lists", name], fault)

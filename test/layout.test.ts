@@ -42,7 +42,7 @@ const mayImport: Record<string, readonly string[]> = {
     "world.ts",
   ],
   "world.ts": ["policy", "identity", "alert", "record", "config.ts"],
-  "config.ts": ["policy", "intercept", "identity", "analytics", "alert", "record"],
+  "config.ts": ["policy", "intercept", "evidence", "identity", "analytics", "alert", "record"],
 }
 
 /** Stages of functions over records: every module with code in it has a test beside it. */

@@ -29,19 +29,28 @@ export interface Clients {
   close(): void
 }
 
+const scripted = ["java", "go", "python"] as const
+
 /** Longest life of a program, in milliseconds. */
 const longest = 12_000
 
 export function startClients(files: Files): Clients {
   const children = new Map<string, LineChild>()
-  for (const stack of ["java", "go", "python"] as const) {
-    const start = files[stack]
-    if (start) children.set(stack, new LineChild(stack === "java" ? [...start, "client"] : start))
+  // One for each version: what is asked of a child it answers in the order of asking.
+  const childOf = ({ client, version }: Play) => {
+    const stack = scripted.find((each) => each === client)
+    const start = stack && files[stack]
+    if (!start) return null
+    const name = `${client} ${version}`
+    const child =
+      children.get(name) ?? new LineChild(client === "java" ? [...start, "client"] : start)
+    children.set(name, child)
+    return child
   }
   return {
     run: async (given) => {
       const { client } = given.play
-      const child = children.get(client)
+      const child = childOf(given.play)
       if (child) return inRow(given, async () => sawOf(await child.ask(lineOf(given))))
       if (client === "node") return node(given)
       if (client === "curl") return curl(given)

@@ -30,7 +30,7 @@ const { values } = parseArgs({
 })
 
 /** Clients that run at the same time, each its own plays in a row. */
-const lanes = 3
+const lanes = 5
 
 if (values.judge) {
   const lines = gunzipSync(readFileSync(values.judge)).toString().trim().split("\n")
@@ -52,7 +52,7 @@ async function measure(): Promise<void> {
   const left: string[] = []
   const tally = { sessions: 0, otherwise: 0, untold: 0 }
   // One client's plays stay in one lane: its process takes one after the other.
-  const queue = [...Map.groupBy(wanted, ({ client }) => client).values()]
+  const queue = [...Map.groupBy(wanted, ({ client, version }) => `${client} ${version}`).values()]
   const ids = new Map(wanted.map((play, id) => [play, id]))
   async function lane(): Promise<void> {
     for (let mine = queue.shift(); mine; mine = queue.shift()) {
@@ -104,7 +104,7 @@ async function played(play: Play, around: Around): Promise<Judged[]> {
     const truth = truthOf(saw?.[at] ?? null, origins.saw(originSees))
     const verdict = judgedTrace(trace)
     if (flow && (flow.verdict !== verdict.verdict || flow.strong !== verdict.strong))
-      tally.otherwise++
+      { tally.otherwise++; if (process.env["DBG"]) console.error(play.client, play.version, play.story, play.origin, "flow", flow.verdict, flow.strong, flow.reason, flow.end, flow.ended_by, "trace", verdict.verdict, verdict.strong, verdict.reason, trace.records) }
     if (!truth) {
       tally.untold++
       return []

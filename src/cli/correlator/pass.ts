@@ -15,6 +15,7 @@ import { correlate, type Judged } from "../../pipeline.ts"
 import { BrokenWatch } from "./broken-watch.ts"
 import { BypassWatch } from "./bypass-watch.ts"
 import { FaultWatch } from "./fault-watch.ts"
+import { Forget } from "./forget.ts"
 import { InventoryMemory } from "./inventory-memory.ts"
 import { JudgedMemory } from "./judged-memory.ts"
 import { LastUsers } from "./last-users.ts"
@@ -53,6 +54,7 @@ export class Correlator {
   readonly #lastUsers = new LastUsers()
   readonly #broken: BrokenWatch
   readonly #review: RegisterReview
+  readonly #forget: Forget
   /** When all that was learned was looked at, in epoch milliseconds. */
   #everyEntryAt = Number.NEGATIVE_INFINITY
   readonly #memory: JudgedMemory
@@ -84,6 +86,7 @@ export class Correlator {
     this.#use = new UseMemory(store)
     this.#broken = new BrokenWatch(log)
     this.#review = new RegisterReview(store, log)
+    this.#forget = new Forget(store, config.retention, log)
     this.#register = new RegisterMemory(
       store,
       config.analytics.scope.window + config.analytics.scope["allowed-lateness"],
@@ -288,6 +291,7 @@ export class Correlator {
     this.#everyEntryAt = now
     this.#suspects.again(this.#broken.due(now))
     this.#review.step(now)
+    this.#forget.step(now)
   }
 
   /** While the sensor is at fault nobody is accused; who was looked at is judged after it. */

@@ -1,0 +1,51 @@
+/** What the operator does not want to keep goes, a little at a time; without a word nothing goes. */
+import t from "tap"
+import { Forget } from "../../../src/cli/correlator/forget.ts"
+import { openStore } from "../../../src/evidence/open.ts"
+import { RetentionSettings } from "../../../src/evidence/retention-settings.ts"
+import { newDir } from "../../evidence/fixtures.ts"
+import { attempt, dayStart, HOUR, SECOND } from "../../support/records.ts"
+
+const DAY = 24 * HOUR
+const now = dayStart + 100 * DAY
+
+function given(t: { teardown(act: () => void): void }, retention: object) {
+  const store = openStore(newDir(t))
+  t.teardown(() => store.close())
+  const old = Array.from({ length: 1_200 }, (_, nth) =>
+    attempt("old.example", nth * SECOND, "accepted"),
+  )
+  const young = attempt("young.example", 99 * DAY, "accepted")
+  store.append("attempts", [...old, young])
+  const told: object[] = []
+  const forget = new Forget(store, RetentionSettings.parse(retention), (_, event, fields) =>
+    told.push({ event, ...fields }),
+  )
+  return { forget, told, left: () => [...store.all("attempts")].length, young, store }
+}
+
+/** A step a second, as the correlator takes them. */
+function pass(forget: Forget, seconds: number): void {
+  for (let second = 0; second < seconds; second += 1) forget.step(now + second * SECOND)
+}
+
+t.test("without a word of the operator nothing is forgotten, however old", (t) => {
+  const { forget, told, left } = given(t, {})
+  pass(forget, 60)
+  t.equal(left(), 1_201)
+  t.same(told, [])
+  t.end()
+})
+
+t.test("what is older than its retention goes, at most 500 records in a step", (t) => {
+  const { forget, told, left, store, young } = given(t, { attempts: "30d" })
+  pass(forget, 2)
+  t.equal(left(), 701)
+  pass(forget, 60)
+  t.same(
+    [...store.all("attempts")].map(({ id }) => id),
+    [young.id],
+  )
+  t.same(told, [{ event: "records-forgotten", attempts: 1_200 }])
+  t.end()
+})
