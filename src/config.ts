@@ -147,12 +147,15 @@ function readConfigFile(file: string): Partial<ConfigInput> {
   }
   let given: unknown
   try {
-    given = parse(text) ?? {}
+    given = parse(text)
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : ""
     throw new Error(`config: ${file} is neither YAML nor JSON: ${why}`, { cause })
   }
-  if (typeof given !== "object" || given === null || Array.isArray(given))
+  // As it is while an editor writes it anew: a reload then would take every rule away.
+  if (given === null || given === undefined)
+    throw new Error(`config: ${file} says nothing; write {} to go by defaults alone`)
+  if (typeof given !== "object" || Array.isArray(given))
     throw new Error(`config: ${file} must hold keys and values, as docs/configuration.md shows`)
   return given
 }

@@ -91,6 +91,10 @@ const faults: Record<string, [text: string, names: RegExp]> = {
     /needs the addresses of its relays/,
   ],
   "half a CA": ["ca: { cert: a.pem }\n", /cert and key go together/],
+  "a file that says nothing": [
+    "# as an editor leaves it while it writes\n",
+    /says nothing; write \{\}/,
+  ],
   "text that is no YAML": ["a: [1\n", /neither YAML nor JSON/],
   "a list instead of keys": ["- a\n", /keys and values/],
 }

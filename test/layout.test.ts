@@ -2,6 +2,7 @@
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { dirname, join, normalize } from "node:path"
 import t from "tap"
+import { parse } from "yaml"
 
 /** Stage -> the stages it may import. Everything flows one way; `record/` is the only common ground. */
 const mayImport: Record<string, readonly string[]> = {
@@ -85,6 +86,20 @@ t.test("every stage has tests", (t) => {
   for (const stage of Object.keys(mayImport).filter((name) => !name.endsWith(".ts")))
     t.not(globSync(`test/${stage}/**/*.test.ts`, { cwd: root }).length, 0, `test/${stage}`)
   t.end()
+})
+
+t.test("npm test runs every test file once, alone or with its stage", async (t) => {
+  const { include } = parse(textOf(".taprc")) as { include: string[] }
+  const started = include.flatMap((pattern) => globSync(pattern, { cwd: root }))
+  t.equal(new Set(started).size, started.length)
+  for (const file of globSync("test/**/*.test.ts", { cwd: root })) {
+    const together = `${file.split("/").slice(0, 2).join("/")}.test.ts`
+    const withItsStage = together !== file && started.includes(together)
+    if (withItsStage === started.includes(file))
+      t.fail(`${file} is ${withItsStage ? "run twice" : "not run"}`)
+    if (withItsStage)
+      t.notOk(textOf(file).includes(".testdir("), `${file} needs no folder of its own`)
+  }
 })
 
 t.test("the pipeline shows the whole way on one screen, and no module outgrows two", (t) => {

@@ -25,8 +25,8 @@ export interface Door {
 }
 
 export interface Bed {
-  /** A door for one play. `proxy`: the client says CONNECT itself. */
-  open(play: { name: string; origin: number; proxy?: boolean }): Promise<Door>
+  /** A door for one play. */
+  open(play: Way): Promise<Door>
   close(): Promise<void>
 }
 
@@ -50,14 +50,24 @@ export async function openBed(): Promise<Bed> {
   }
 }
 
+export interface Way {
+  name: string
+  /** Port of the origin. */
+  origin: number
+  /** The client says CONNECT itself. */
+  proxy?: boolean
+  /** Told from which port the origin is dialled. */
+  expect: (port: number) => void
+}
+
 async function openDoor(
   sensor: TestSensor,
-  { name, origin, proxy = false }: { name: string; origin: number; proxy?: boolean },
+  { name, origin, proxy = false, expect }: Way,
 ): Promise<Door> {
   const over: Promise<Passed>[] = []
   const door = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     client.on("error", () => {})
-    over.push(session(client, sensor, { name, origin, proxy }))
+    over.push(session(client, sensor, { name, origin, proxy, expect }))
   })
   const port = await listening(door)
   return {
@@ -82,7 +92,7 @@ async function openDoor(
 async function session(
   client: Socket,
   sensor: TestSensor,
-  { name, origin, proxy }: { name: string; origin: number; proxy: boolean },
+  { name, origin, proxy, expect }: Way,
 ): Promise<Passed> {
   if (proxy) await answerConnect(client)
   const { promise: passed, resolve } = Promise.withResolvers<Omit<Passed, "flow">>()
@@ -94,6 +104,7 @@ async function session(
     let originSees = 0
     far.once("connect", () => {
       originSees = far.localPort ?? 0
+      expect(originSees)
     })
     relay(near, far, {
       out: (chunk) => recorder.client(chunk),
@@ -106,15 +117,18 @@ async function session(
     })
   })
   const port = await listening(tap)
+  const earlier = sensor.flows.length
   const spliced = await tunnel(sensor, `${name}:${port}`)
   relay(client, spliced, {})
+  client.resume()
   const { trace, originSees } = await passed
-  return { trace, originSees, flow: await flowTo(sensor, port) }
+  return { trace, originSees, flow: await flowTo(sensor, port, earlier) }
 }
 
-async function flowTo(sensor: TestSensor, port: number): Promise<Flow | null> {
+/** Ports come again: only flows behind the first `earlier` are looked at. */
+async function flowTo(sensor: TestSensor, port: number, earlier: number): Promise<Flow | null> {
   for (const deadline = Date.now() + 2_000; Date.now() < deadline; await pause(20)) {
-    const flow = sensor.flows.find((each) => each.destination_port === port)
+    const flow = sensor.flows.slice(earlier).find((each) => each.destination_port === port)
     if (flow) return flow
   }
   return null

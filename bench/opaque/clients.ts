@@ -145,7 +145,7 @@ async function act(
   for (const step of play.steps?.split(",") ?? []) {
     const n = Number(step.slice(1))
     if (step.startsWith("s")) {
-      write(Buffer.alloc(n, "q"))
+      write(Buffer.from(`${"q".repeat(n - 1)}\n`))
       saw.sent += n
     } else if (step.startsWith("w")) await pause(n)
     else if (step === "e") await Promise.race([over, pause(1_000)])
@@ -227,7 +227,10 @@ async function wget({ play, port, name, files }: Given): Promise<ClientSaw[]> {
       : []),
     `https://${name}${play.args?.at(-1) ?? "/"}`,
   ]
-  await program("wget", args, undefined, { https_proxy: `http://127.0.0.1:${port}` })
+  await program("wget", args, undefined, {
+    https_proxy: `http://127.0.0.1:${port}`,
+    no_proxy: "",
+  })
   return [untold]
 }
 

@@ -96,20 +96,23 @@ interface Around {
 async function played(play: Play, around: Around): Promise<Judged[]> {
   const { id, origin, bed, clients, origins, files, tally } = around
   const name = `${play.does}-${id}.${domain}`
-  const door = await bed.open({ name, origin, proxy: play.client === "wget" })
+  const door = await bed.open({
+    name,
+    origin,
+    proxy: play.client === "wget",
+    expect: (port) => origins.expect(play.origin, port, name),
+  })
   const saw = await clients.run({ play, port: door.port, name, files, id })
   const passed = await door.close()
-  return passed.flatMap(({ trace, originSees, flow }, at) => {
+  const judged: Judged[] = []
+  for (const [at, { trace, originSees, flow }] of passed.entries()) {
     tally.sessions++
-    const truth = truthOf(saw?.[at] ?? null, origins.saw(originSees))
+    const truth = truthOf(saw?.[at] ?? null, await origins.saw(play.origin, originSees))
     const verdict = judgedTrace(trace)
-    if (flow && (flow.verdict !== verdict.verdict || flow.strong !== verdict.strong))
-      { tally.otherwise++; if (process.env["DBG"]) console.error(play.client, play.version, play.story, play.origin, "flow", flow.verdict, flow.strong, flow.reason, flow.end, flow.ended_by, "trace", verdict.verdict, verdict.strong, verdict.reason, trace.records) }
-    if (!truth) {
-      tally.untold++
-      return []
-    }
-    const { client, version, story } = play
-    return [{ client, version, origin: play.origin, story, trace, truth }]
-  })
+    if (flow?.verdict !== verdict.verdict || flow.strong !== verdict.strong) tally.otherwise++
+    const { client, version, origin: where, story } = play
+    if (truth) judged.push({ client, version, origin: where, story, trace, truth })
+    else tally.untold++
+  }
+  return judged
 }

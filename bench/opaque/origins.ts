@@ -11,6 +11,7 @@ import { join } from "node:path"
 import { Duplex } from "node:stream"
 import { createServer, type TLSSocket, type TlsOptions } from "node:tls"
 import { freePort } from "../../test/support/free-port.ts"
+import { pause } from "./bed.ts"
 import type { Files } from "./files.ts"
 import { LineChild } from "./line-child.ts"
 
@@ -28,13 +29,16 @@ export interface OriginSaw {
 export interface Origins {
   /** `node.plain`, `go.mtls`, ... */
   ports: ReadonlyMap<string, number>
-  /** By the port from which the origin was dialled. */
-  saw(port: number): OriginSaw | null
+  /** By the port from which the origin was dialled. Null for those whose clients count for them. */
+  saw(origin: string, port: number): Promise<OriginSaw | null>
+  /** Which name the client asks for who is about to come from this port: node:tls forgets it when it resumes. */
+  expect(origin: string, port: number, name: string): void
   close(): void
 }
 
 export async function startOrigins(files: Files): Promise<Origins> {
-  const seen = new Map<number, OriginSaw>()
+  const seen = new Map<string, OriginSaw>()
+  const asked = new Map<string, string>()
   const ports = new Map<string, number>()
   const closing: (() => void)[] = []
   const pair = { key: readFileSync(files.key), cert: readFileSync(files.cert) }
@@ -52,16 +56,16 @@ export async function startOrigins(files: Files): Promise<Origins> {
     const server = createServer({ ...pair, ...options })
     server.on("connection", (raw) => {
       const saw = { handshake: false, rejected: false, got: 0, wrote: 0, after: 0 }
-      seen.set(raw.remotePort ?? 0, saw)
+      seen.set(`node ${raw.remotePort}`, saw)
     })
     server.on("tlsClientError", (error: NodeJS.ErrnoException, socket) => {
-      const saw = seen.get(socket.remotePort ?? 0)
+      const saw = seen.get(`node ${socket.remotePort}`)
       if (saw)
         saw.rejected = !/alert|ECONNRESET|disconnected/i.test(`${error.code} ${error.message}`)
     })
     server.on("secureConnection", (socket) => {
-      const saw = seen.get(socket.remotePort ?? 0)
-      if (saw) serve(socket, saw)
+      const saw = seen.get(`node ${socket.remotePort}`)
+      if (saw) serve(socket, saw, asked.get(`node ${socket.remotePort}`) ?? "")
     })
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
     ports.set(`node.${kind}`, (server.address() as AddressInfo).port)
@@ -69,7 +73,7 @@ export async function startOrigins(files: Files): Promise<Origins> {
   }
   const notTls = createTcp((socket) => {
     socket.on("error", () => {})
-    seen.set(socket.remotePort ?? 0, {
+    seen.set(`node ${socket.remotePort}`, {
       handshake: false,
       rejected: true,
       got: 0,
@@ -92,7 +96,7 @@ export async function startOrigins(files: Files): Promise<Origins> {
     const kinds = Object.entries(await child.line())
     for (const [kind, port] of kinds) ports.set(`${stack}.${kind}`, Number(port))
     child.each(({ port, handshake, rejected, got, wrote, after }) =>
-      seen.set(Number(port), {
+      seen.set(`${stack} ${port}`, {
         handshake: handshake === "1",
         rejected: rejected === "1",
         got: Number(got),
@@ -102,9 +106,22 @@ export async function startOrigins(files: Files): Promise<Origins> {
     )
   }
   ports.set("s_server.early", await earlyDataOrigin(files, closing))
+  ports.set("gnutls.echo", await gnutlsOrigin(files, [], closing))
+  ports.set("gnutls.noticket", await gnutlsOrigin(files, ["--noticket"], closing))
   return {
     ports,
-    saw: (port) => seen.get(port) ?? null,
+    saw: async (origin, port) => {
+      const stack = origin.split(".")[0] ?? ""
+      const counts = ["node", ...children.map(([name]) => name)].includes(stack)
+      for (let i = 0; counts && i < 50 && !seen.has(`${stack} ${port}`); i++) await pause(20)
+      return seen.get(`${stack} ${port}`) ?? null
+    },
+    expect: (origin, port, name) => {
+      const key = `${origin.split(".")[0]} ${port}`
+      asked.set(key, name)
+      // Ports come again; node's own count began when the connection came.
+      if (!key.startsWith("node")) seen.delete(key)
+    },
     close: () => {
       for (const each of closing) each()
     },
@@ -124,11 +141,26 @@ async function earlyDataOrigin(files: Files, closing: (() => void)[]): Promise<n
   return port
 }
 
-function serve(socket: TLSSocket, saw: OriginSaw): void {
+/** gnutls-serv sends back what it gets; its clients count for it. */
+async function gnutlsOrigin(
+  files: Files,
+  more: string[],
+  closing: (() => void)[],
+): Promise<number> {
+  const port = await freePort()
+  const pair = [`--x509certfile=${files.cert}`, `--x509keyfile=${files.key}`]
+  const child = spawn("gnutls-serv", ["--echo", "-q", "-p", String(port), ...pair, ...more], {
+    stdio: "ignore",
+  })
+  child.on("error", () => {})
+  closing.push(() => child.kill())
+  return port
+}
+
+function serve(socket: TLSSocket, saw: OriginSaw, name: string): void {
   saw.handshake = true
   socket.setNoDelay(true)
-  const label =
-    (typeof socket.servername === "string" ? socket.servername : "http").split("-")[0] ?? ""
+  const label = name.split("-")[0] ?? ""
   const does = label.replace(/\d+$/, "")
   const size = Math.max(1, Number(label.slice(does.length)))
   const counted = new Counted(socket, saw)

@@ -1,8 +1,9 @@
 /**
- * What a device showed beyond one key: who accepted our CA for which domains, and who refused how
- * many destinations. Built once per device, asked once per key.
+ * What a device showed beyond one key: who accepted our CA for which domains and when, and who refused
+ * what. Built once per device, asked once per key.
  */
 import type { Attempt } from "../record/attempt.ts"
+import { byTime } from "./bucket.ts"
 import type { KeyEvidence } from "./key-evidence.ts"
 import { isObserved, type Sighting } from "./sighting.ts"
 
@@ -15,13 +16,24 @@ export interface Proof {
 /** Proofs by name of the domain, one for each. */
 export type Domains = readonly Proof[]
 
+/** An acceptance or a refusal at a registrable domain. */
+export type Moment = Pick<Sighting, "id" | "start" | "end" | "registrable">
+
+/** What one actor made of our CA under one stack: accepted (each domain's first, and every time) and
+ * refused; both oldest first. */
+export interface Conduct {
+  domains: Domains
+  accepted: readonly Moment[]
+  refused: readonly Moment[]
+}
+
 export interface AcceptanceIndex {
   /** By cut, app, version and stack; only observed sightings. */
-  byApp: ReadonlyMap<string, Domains>
+  byApp: ReadonlyMap<string, Conduct>
   /** By cut, stack and program. */
-  byProgram: ReadonlyMap<string, Domains>
+  byProgram: ReadonlyMap<string, Conduct>
   /** By cut and stack. */
-  byStack: ReadonlyMap<string, Domains>
+  byStack: ReadonlyMap<string, Conduct>
   /** Acceptances and refused destinations of the whole device, and of each stack, by epoch. */
   totals: ReadonlyMap<string, Total>
 }
@@ -63,19 +75,23 @@ export function acceptanceIndex(input: IndexInput): AcceptanceIndex {
     if (key.refusals.length === 0 || !input.countsAsRefused(key)) continue
     const { cut } = key
     totalOf(building, cut).refused.add(key.group.destination)
-    for (const stack of new Set(key.refusals.map((refusal) => refusal.fact.stack)))
-      if (stack !== null) totalOf(building, stackKey(cut, stack)).refused.add(key.group.destination)
+    for (const refusal of key.refusals) addRefusal(building, key, refusal)
   }
   return {
-    byApp: sorted(building.byApp),
-    byProgram: sorted(building.byProgram),
-    byStack: sorted(building.byStack),
+    byApp: settled(building.byApp),
+    byProgram: settled(building.byProgram),
+    byStack: settled(building.byStack),
     totals: building.totals,
   }
 }
 
-/** Key -> domain -> id of the first acceptance. */
-type Growing = Map<string, Map<string, string>>
+interface GrowingConduct {
+  /** Domain -> id of its first acceptance. */
+  domains: Map<string, string>
+  accepted: Moment[]
+  refused: Moment[]
+}
+type Growing = Map<string, GrowingConduct>
 
 interface Building {
   byApp: Growing
@@ -90,27 +106,51 @@ function addAcceptance(building: Building, attempt: Sighting<Attempt>): void {
   totalOf(building, cut).accepted += 1
   totalOf(building, stackKey(cut, fact.stack)).accepted += 1
   if (!attempt.hasDomain || !building.isProof(attempt.registrable)) return
-  if (isObserved(attempt) && who.app_id !== null) {
-    const key = appKey(`${cut}|${who.profile}`, who.app_id, attempt.version, fact.stack)
-    addDomain(building.byApp, key, attempt)
+  const accept = (index: Growing, key: string): void => {
+    const conduct = conductOf(index, key)
+    conduct.accepted.push(attempt)
+    if (!conduct.domains.has(attempt.registrable))
+      conduct.domains.set(attempt.registrable, attempt.id)
   }
-  addDomain(building.byStack, stackKey(cut, fact.stack), attempt)
-  if (program !== null) addDomain(building.byProgram, stackKey(cut, fact.stack, program), attempt)
+  if (isObserved(attempt) && who.app_id !== null)
+    accept(building.byApp, appKey(`${cut}|${who.profile}`, who.app_id, attempt.version, fact.stack))
+  accept(building.byStack, stackKey(cut, fact.stack))
+  if (program !== null) accept(building.byProgram, stackKey(cut, fact.stack, program))
 }
 
-function addDomain(index: Growing, key: string, attempt: Sighting<Attempt>): void {
-  const domains = index.get(key) ?? new Map<string, string>()
-  index.set(key, domains)
-  if (!domains.has(attempt.registrable)) domains.set(attempt.registrable, attempt.id)
+/** A refusal that counts, also one at a destination that the actor accepts at other times. */
+function addRefusal(building: Building, key: KeyEvidence, refusal: Sighting<Attempt>): void {
+  const { cut, group } = key
+  const { stack } = refusal.fact
+  if (stack === null) return
+  const { kind, app_id, app_version, profile } = group.actor
+  totalOf(building, stackKey(cut, stack)).refused.add(group.destination)
+  conductOf(building.byStack, stackKey(cut, stack)).refused.push(refusal)
+  if (refusal.program !== null)
+    conductOf(building.byProgram, stackKey(cut, stack, refusal.program)).refused.push(refusal)
+  if (kind === "app" && app_id !== null)
+    conductOf(building.byApp, appKey(`${cut}|${profile}`, app_id, app_version, stack)).refused.push(
+      refusal,
+    )
 }
 
-function sorted(index: Growing): Map<string, Domains> {
+function conductOf(index: Growing, key: string): GrowingConduct {
+  const conduct = index.get(key) ?? { domains: new Map(), accepted: [], refused: [] }
+  index.set(key, conduct)
+  return conduct
+}
+
+function settled(index: Growing): Map<string, Conduct> {
   return new Map(
-    [...index].map(([key, domains]) => [
+    [...index].map(([key, { domains, accepted, refused }]) => [
       key,
-      [...domains]
-        .map(([domain, id]) => ({ domain, id }))
-        .sort((a, b) => (a.domain < b.domain ? -1 : 1)),
+      {
+        domains: [...domains]
+          .map(([domain, id]) => ({ domain, id }))
+          .sort((a, b) => (a.domain < b.domain ? -1 : 1)),
+        accepted,
+        refused: refused.sort(byTime),
+      },
     ]),
   )
 }

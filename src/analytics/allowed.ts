@@ -2,7 +2,7 @@
  * What the operator allows: the triple (app id, signer, destination). A look-alike with another signer,
  * or an allowed app at another destination, is not allowed.
  */
-import { covers } from "./host-list.ts"
+import { coversAny } from "./host-list.ts"
 import type { AllowedApp, AllowedDestination } from "./settings.ts"
 import { registered, type Subject } from "./subject.ts"
 
@@ -16,12 +16,33 @@ export function isAllowedApp(appId: string | null, lists: AllowedLists): boolean
   return lists.AllowedAppList.some((entry) => idOf(entry) === appId)
 }
 
+/** Patterns for all apps, and for each app that has its own; kept with the list, so that pattern lists are
+ * the same ones each time and are compiled once. */
+const listsOf = new WeakMap<readonly AllowedDestination[], PatternLists>()
+interface PatternLists {
+  all: readonly string[]
+  own: ReadonlyMap<string, readonly string[]>
+}
+
 /** The patterns that AllowedDestinationList gives for an app: those for all, and its own. */
-export function allowedDestinations(appId: string | null, lists: AllowedLists): string[] {
-  return lists.AllowedDestinationList.flatMap((entry) => {
-    if (typeof entry === "string") return [entry]
-    return entry.app === appId ? entry.destinations : []
-  })
+export function allowedDestinations(
+  appId: string | null,
+  { AllowedDestinationList: list }: AllowedLists,
+): (readonly string[])[] {
+  const { all, own } = listsOf.get(list) ?? patternLists(list)
+  const ownOnes = appId === null ? undefined : own.get(appId)
+  return ownOnes ? [all, ownOnes] : [all]
+}
+
+function patternLists(list: readonly AllowedDestination[]): PatternLists {
+  const all: string[] = []
+  const own = new Map<string, string[]>()
+  for (const entry of list)
+    if (typeof entry === "string") all.push(entry)
+    else own.set(entry.app, [...(own.get(entry.app) ?? []), ...entry.destinations])
+  const lists = { all, own }
+  listsOf.set(list, lists)
+  return lists
 }
 
 export interface Allowance {
@@ -30,17 +51,17 @@ export interface Allowance {
   why: string
 }
 
-/** Whether the triple of the key is allowed. `destinations` are the patterns that count for it. */
+/** Whether the triple of the key is allowed. `destinations` are the lists of patterns that count for it. */
 export function allowance(
   subject: Subject,
   lists: AllowedLists,
-  destinations: readonly string[],
+  destinations: readonly (readonly string[])[],
 ): Allowance {
   const { key, app_signer } = subject.judgement
   const entries = lists.AllowedAppList.filter((entry) => idOf(entry) === key.app_id)
   if (key.app_id === null || entries.length === 0)
     return { allowed: "no", why: "the app is not in AllowedAppList" }
-  if (!covers(destinations, key.destination))
+  if (!coversAny(destinations, key.destination))
     return { allowed: "no", why: "the app is allowed, but not this destination" }
   const signers = new Set([
     ...entries.map((entry) => (typeof entry === "string" ? null : entry["signer-sha256"])),

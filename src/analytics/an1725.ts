@@ -10,7 +10,7 @@ import { concludes } from "./conclude.ts"
 import { type Term, weigh } from "./confidence.ts"
 import { an1725Table, patternOf } from "./confidence-table.ts"
 import { stackBaselineKey } from "./fleet-keys.ts"
-import { covers } from "./host-list.ts"
+import { coversAny } from "./host-list.ts"
 import { type Management, management } from "./managed-app.ts"
 import { lastUpTo } from "./rank.ts"
 import type { StateAt } from "./state-at.ts"
@@ -234,21 +234,23 @@ function destinationChannel(subject: Subject): Channel {
   if (app_id === null)
     return channel(D, "not-observable", "No app is known to be approved for anything.")
   const approved = approvedFor(subject)
-  if (approved.length === 0)
+  const count = approved.reduce((all, patterns) => all + patterns.length, 0)
+  if (count === 0)
     return channel(
       D,
       "not-observable",
       "Neither AllowedDestinationList nor the app register approves any destination of the app.",
     )
-  return covers(approved, destination)
+  return coversAny(approved, destination)
     ? channel(D, "not-met", `${destination} is approved for the app.`)
-    : channel(D, "met", `${destination} is none of the ${approved.length} approved destinations.`)
+    : channel(D, "met", `${destination} is none of the ${count} approved destinations.`)
 }
 
-function approvedFor(subject: Subject): string[] {
+/** Lists of patterns: the same ones each time, so that they are compiled once. */
+function approvedFor(subject: Subject): (readonly string[])[] {
   return [
     ...allowedDestinations(subject.judgement.key.app_id, subject.settings.AN1725),
-    ...registered(subject).flatMap((app) => app.approved_destinations),
+    ...registered(subject).map((app) => app.approved_destinations),
   ]
 }
 

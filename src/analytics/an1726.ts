@@ -9,10 +9,10 @@ import type { Channel } from "../record/finding.ts"
 import type { Flow as FlowRecord } from "../record/flow.ts"
 import { allowance, allowedDestinations, isAllowedApp } from "./allowed.ts"
 import { concludes } from "./conclude.ts"
-import { type Term, weigh } from "./confidence.ts"
+import { type Ceiling, type Term, weigh } from "./confidence.ts"
 import { an1726Table, patternOf } from "./confidence-table.ts"
 import { isOpaque } from "./control.ts"
-import { covers } from "./host-list.ts"
+import { covers, coversAny } from "./host-list.ts"
 import { type Management, management } from "./managed-app.ts"
 import { lastUpTo } from "./rank.ts"
 import { isBaselined } from "./scope.ts"
@@ -74,11 +74,7 @@ export function judgeAn1726(subject: Subject): AnalyticJudgement | null {
   // Short-lived repeats speak where no verdict does.
   const repeated = verdict === "undetermined" && repeats.length > 0
   const pattern = repeated ? "R" : patternOf(verdict)
-  const weighed = weigh(
-    an1726Table,
-    { pattern, met, refuted },
-    ceilings(subject, subject.settings.AN1726.InspectionFailureThreshold),
-  )
+  const weighed = weigh(an1726Table, { pattern, met, refuted }, ceilingsOf(subject))
   if (!weighed) return null
   return concludes({
     analytic: "AN1726",
@@ -89,6 +85,15 @@ export function judgeAn1726(subject: Subject): AnalyticJudgement | null {
     exposed: met.has("S"),
     subject,
   })
+}
+
+/** On iOS apps share the platform's trust, so a stack that accepts nothing around the refusals has
+ * more likely no trust at all, or roots of its own, than a pin. */
+function ceilingsOf(subject: Subject): Ceiling[] {
+  const found = ceilings(subject, subject.settings.AN1726.InspectionFailureThreshold)
+  if (subject.judgement.verdict === "refuses-here" && subject.doubt !== null)
+    found.push({ at: "low", why: "its TLS stack is not shown to trust our CA around the refusals" })
+  return found
 }
 
 /**
@@ -105,7 +110,7 @@ function mdmChannel(subject: Subject, { managed, supervised, why, ids }: Managem
   if (!managed) return channel(M, "not-met", `No managed app: ${why}.`, ids)
   const entries = registered(subject)
   const all = [...ids, ...entries.map((entry) => entry.id)]
-  if (covers(pinnable(subject), key.destination))
+  if (coversAny(pinnable(subject), key.destination))
     return channel(M, "not-met", `${key.destination} is approved to be pinned.`, all)
   if (isBaselined(key.app_id, key.destination, subject.context, subject.settings))
     return channel(M, "not-met", `${key.destination} is in the fleet's baseline of the app.`, all)
@@ -133,7 +138,7 @@ function mdmChannel(subject: Subject, { managed, supervised, why, ids }: Managem
 }
 
 /** Destinations that are approved to be pinned by the key's app. */
-function pinnable(subject: Subject): string[] {
+function pinnable(subject: Subject): (readonly string[])[] {
   return allowedDestinations(subject.judgement.key.app_id, subject.settings.AN1726)
 }
 

@@ -4,9 +4,8 @@
  */
 import type { Finding } from "../record/finding.ts"
 import { epochKey } from "./epoch.ts"
-import { postureAt } from "./posture-at.ts"
 import { stableId } from "./stable-id.ts"
-import type { Subject } from "./subject.ts"
+import { isCaAbsent, type Subject } from "./subject.ts"
 
 export const caMissing = { id: "ca-missing", version: "1" } as const
 
@@ -14,12 +13,6 @@ export const caMissing = { id: "ca-missing", version: "1" } as const
 export const EVERY_DESTINATION = "*"
 
 const EVIDENCE_IDS = 200
-
-/** MDM said, at the key's last refusal, that the profile has no inspection CA. */
-export function isCaAbsent({ judgement, evidence, device }: Subject): boolean {
-  const last = evidence.refusals.at(-1)?.start ?? judgement.last_ms
-  return postureAt(device.postures, last, judgement.key.profile)?.inspection_ca === "absent"
-}
 
 /** One finding for each profile of the device that refuses everything without a CA. */
 export function caMissingFindings(subjects: readonly Subject[]): Finding[] {

@@ -3,7 +3,7 @@
  * compares the two. Rows stand from sure to unsure; the first that holds decides.
  *
  * C confirmed; P probable, refuses-here or private-trust; O opaque-persistent; E refuses-everything;
- * R repeated short-lived sessions; W suspected, waiting for its control flow.
+ * R repeated short-lived sessions; W suspected, or mixed of one app that goes on refusing.
  */
 import type { ScopeVerdict } from "../record/finding.ts"
 import type { Pattern, Row } from "./confidence.ts"
@@ -66,8 +66,8 @@ export const pinEffectTable: readonly Row[] = [
   { confidence: "record", pattern: ["P", "O", "E", "W"] },
 ]
 
-/** The letter of a verdict. Null where no table has a row for the verdict. `suspected` waits for its control flow (W): it is
- * none of C, P and O. */
+/** The letter of a verdict. Null where no table has a row for the verdict. `suspected` waits for its
+ * control flow, and `mixed` for whoever accepts (W): neither is one of C, P and O. */
 export function patternOf(verdict: ScopeVerdict): Pattern | null {
   switch (verdict) {
     case "confirmed":
@@ -81,9 +81,9 @@ export function patternOf(verdict: ScopeVerdict): Pattern | null {
     case "refuses-everything":
       return "E"
     case "suspected":
+    case "mixed":
       return "W"
     case "accepts":
-    case "mixed":
     case "broken-or-other":
     case "platform-expected":
     case "held-by-bypass":

@@ -18,7 +18,9 @@ export interface ControlEvidence {
   failed: Sighting<Flow>[]
   /** Direct tries that something blocked: retries, but no control. */
   attempted: Sighting<Flow>[]
-  /** Whether a counted refusal began after a used control flow had begun. */
+  /** When the first used control flow began; infinite without one. */
+  firstUsed: number
+  /** Whether a counted refusal began after it. */
   refusalAfter: boolean
   /** Used sessions that were opaque by no decision of ours about this key. */
   opaque: Sighting<Flow>[]
@@ -32,14 +34,18 @@ export function controlEvidence(
 ): ControlEvidence {
   const control = flows.filter(({ fact }) => fact.control && fact.verdict !== "direct-attempted")
   const used = control.filter(({ fact }) => fact.verdict === "used")
-  const first = Math.min(...used.map((flow) => flow.start))
+  const firstUsed = used.reduce(
+    (least, { start }) => Math.min(least, start),
+    Number.POSITIVE_INFINITY,
+  )
   const opaque = flows.filter((flow) => isOpaque(flow) && flow.fact.verdict === "used")
   return {
     used,
     strong: used.filter(({ fact }) => fact.strong),
     failed: control.filter(hasFailed),
     attempted: flows.filter(({ fact }) => fact.verdict === "direct-attempted"),
-    refusalAfter: refusals.some((refusal) => refusal.start > first),
+    firstUsed,
+    refusalAfter: refusals.some((refusal) => refusal.start > firstUsed),
     opaque,
     opaqueHours: hoursOf(opaque),
   }

@@ -18,3 +18,11 @@ export function baselineKey(appId: string, destination: string): string {
 export function stackBaselineKey(stack: string): string {
   return `stack:${stack}`
 }
+
+/** The key of `accepted_elsewhere` under which acceptances by a stack stand, whichever app it was. */
+export function elsewhereStackKey(stack: string, destination: string): string {
+  return `stack:${stack}|${destination}`
+}
+
+/** So many other devices of one key are told at most: no threshold may ask for more. */
+export const mostDevicesTold = 31

@@ -18,6 +18,10 @@ export function covers(patterns: readonly string[], destination: string): boolea
   return parsed.some((pattern) => matchesHost(pattern, host))
 }
 
+export function coversAny(lists: readonly (readonly string[])[], destination: string): boolean {
+  return lists.some((patterns) => covers(patterns, destination))
+}
+
 function readPattern(text: string): HostPattern[] {
   try {
     return [parseHostPattern(text)]

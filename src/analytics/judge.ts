@@ -10,8 +10,9 @@ import type { ScopeJudgement } from "../record/scope-judgement.ts"
 import { judgeAn1725 } from "./an1725.ts"
 import { judgeAn1726 } from "./an1726.ts"
 import { appStories } from "./app-story.ts"
-import { caMissingFindings, isCaAbsent } from "./ca-missing.ts"
+import { caMissingFindings } from "./ca-missing.ts"
 import { findingOf } from "./finding-of.ts"
+import { areEnough, type KeyEvidence } from "./key-evidence.ts"
 import { judgePinEffect } from "./pin-effect.ts"
 import { scopeDevice } from "./scope.ts"
 import type { AnalyticsSettings } from "./settings.ts"
@@ -34,7 +35,7 @@ export function judgeDevice(
   )
   const findings = subjects.flatMap((subject) => {
     const answer = maySpeak(subject) ? analyticOf(subject) : null
-    return answer ? [findingOf(subject, explained(subject, answer))] : []
+    return answer ? [findingOf(subject, answer)] : []
   })
   return {
     judgements: keys.map((key) => key.judgement),
@@ -44,7 +45,7 @@ export function judgeDevice(
 
 /** A key that trusts us, never decided, or failed for its own reasons gives no finding; nothing is
  * said while the sensor itself is at fault. Refusals too few for a verdict may still be recorded. */
-function maySpeak({ judgement, evidence, context }: Subject): boolean {
+function maySpeak({ judgement, evidence, context, settings }: Subject): boolean {
   if (context.sensor_fault) return false
   switch (judgement.verdict) {
     case "confirmed":
@@ -57,13 +58,32 @@ function maySpeak({ judgement, evidence, context }: Subject): boolean {
       return true
     case "undetermined":
       return evidence.refusals.length > 0 || evidence.flows.length > 0
-    case "accepts":
     case "mixed":
+      return refusesOn(evidence, settings)
+    case "accepts":
     case "broken-or-other":
     case "platform-expected":
     case "held-by-bypass":
       return false
   }
+}
+
+/**
+ * An app that was seen to refuse often enough after its first acceptance goes on refusing: acceptances in
+ * between lower what is said of it to a record, but do not close it, or an app could buy its silence
+ * with some harmless connections. Where acceptances only follow, trust was won.
+ */
+function refusesOn(key: KeyEvidence, { scope }: AnalyticsSettings): boolean {
+  if (key.group.actor.kind !== "app") return false
+  const first = [...key.acceptances, ...key.perhapsOwn].reduce(
+    (least, { start }) => Math.min(least, start),
+    Number.POSITIVE_INFINITY,
+  )
+  const after = Number.isFinite(first) ? first : Number.NEGATIVE_INFINITY
+  return areEnough(
+    key.refusals.filter(({ start }) => start > after),
+    scope,
+  )
 }
 
 /** AN1725 and AN1726 are two rules: only the choice between them stands here. */
@@ -77,12 +97,4 @@ function analyticOf(subject: Subject): AnalyticJudgement | null {
     case "unknown":
       return judgePinEffect(subject)
   }
-}
-
-/** A missing CA explains every refusal: what the analytic made of it is kept, never sent. */
-function explained(subject: Subject, answer: AnalyticJudgement): AnalyticJudgement {
-  if (subject.judgement.verdict !== "refuses-everything" || !isCaAbsent(subject)) return answer
-  const why =
-    "Confidence record instead: MDM says that the inspection CA is missing, which explains the refusals."
-  return { ...answer, confidence: "record", reasons: [...answer.reasons, why] }
 }

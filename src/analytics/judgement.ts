@@ -12,7 +12,7 @@ export function toJudgement(
   key: KeyEvidence,
   platform: Platform,
   app: NamedApp,
-  seen: Circumstances,
+  seen: Pick<Circumstances, "qualifying" | "ceilings">,
   verdict: Verdict,
   device_id: string,
 ): ScopeJudgement {

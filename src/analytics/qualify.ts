@@ -6,14 +6,17 @@
  * never counts, and an app's acceptance counts only by the stack that refuses (an app may carry a
  * second TLS stack with other anchors).
  */
+
+import type { Attempt } from "../record/attempt.ts"
 import type { DeviceEvidence } from "../record/attributed.ts"
 import type { Platform } from "../record/common.ts"
 import type { ScopeJudgement } from "../record/scope-judgement.ts"
-import { type AcceptanceIndex, appKey, type Domains, stackKey } from "./acceptance-index.ts"
+import { type AcceptanceIndex, appKey, type Conduct, stackKey } from "./acceptance-index.ts"
 import { covers } from "./host-list.ts"
 import type { KeyEvidence } from "./key-evidence.ts"
 import { postureAt } from "./posture-at.ts"
 import type { AnalyticsSettings } from "./settings.ts"
+import type { Sighting } from "./sighting.ts"
 
 /** An app may opt in for single domains, so one accepted domain is not enough. */
 const DOMAINS_NEEDED = 2
@@ -27,66 +30,80 @@ export interface QualifyInput {
   postures: DeviceEvidence["postures"]
 }
 
-export function qualifyingAcceptance(key: KeyEvidence, input: QualifyInput): Qualifying | null {
+/** Who is known to trust our CA, and how the same actor behaved under the stack of each refusal. */
+export interface Qualified {
+  qualifying: Qualifying
+  conductAt: ConductAt
+}
+
+/** What the actor made of our CA under the stack of a refusal. */
+export type ConductAt = (refusal: Sighting<Attempt>) => Conduct | undefined
+
+export function qualify(key: KeyEvidence, input: QualifyInput): Qualified | null {
   return byApp(key, input) ?? byProgram(key, input) ?? byStack(key, input)
 }
 
-function byApp(key: KeyEvidence, { index }: QualifyInput): Qualifying | null {
+/** The stack's own conduct, whoever used it. */
+export function conductOfStack({ cut }: KeyEvidence, { byStack }: AcceptanceIndex): ConductAt {
+  return ({ fact }) => byStack.get(stackKey(cut, fact.stack))
+}
+
+function byApp(key: KeyEvidence, { index }: QualifyInput): Qualified | null {
   const { app_id, app_version, profile, kind } = key.group.actor
   if (kind !== "app" || app_id === null) return null
   const cut = `${key.cut}|${profile}`
-  const found = stacksOf(key).map((stack) =>
-    index.byApp.get(appKey(cut, app_id, app_version, stack)),
+  return enough("app", key, ({ fact }) =>
+    index.byApp.get(appKey(cut, app_id, app_version, fact.stack)),
   )
-  return enough("app", found, key)
 }
 
 /** One CONNECT User-Agent that is no library's, under the stack that refuses; all refusals carry it. */
-function byProgram(key: KeyEvidence, { index }: QualifyInput): Qualifying | null {
+function byProgram(key: KeyEvidence, { index }: QualifyInput): Qualified | null {
   const programs = new Set(key.refusals.map((refusal) => refusal.program))
   const [program] = programs
   if (programs.size !== 1 || program === null || program === undefined) return null
-  const cut = key.cut
-  const found = stacksOf(key).map((stack) => index.byProgram.get(stackKey(cut, stack, program)))
-  return enough("user-agent", found, key)
+  return enough("user-agent", key, ({ fact }) =>
+    index.byProgram.get(stackKey(key.cut, fact.stack, program)),
+  )
 }
 
 /**
  * The platform's stack, where MDM says that the CA is trusted for the profile. Never on Android, where
  * each app decides for itself under one stack, nor where the platform is not known.
  */
-function byStack(key: KeyEvidence, { index, platform, postures }: QualifyInput): Qualifying | null {
+function byStack(key: KeyEvidence, { index, platform, postures }: QualifyInput): Qualified | null {
   if (platform === "android" || platform === "unknown") return null
   const last = key.refusals.at(-1)
   if (!last) return null
   const trust = postureAt(postures, last.start, key.group.actor.profile)?.inspection_ca
   if (trust !== "system" && trust !== "mdm-trusted") return null
-  const cut = key.cut
-  const found = stacksOf(key).map((stack) => index.byStack.get(stackKey(cut, stack)))
-  return enough("stack", found, key)
-}
-
-/** The stacks of the refusals. An unknown stack is nobody's. */
-function stacksOf(key: KeyEvidence): string[] {
-  const stacks = new Set(key.refusals.map((refusal) => refusal.fact.stack))
-  return [...stacks].filter((stack) => stack !== null).sort()
+  return enough("stack", key, conductOfStack(key, index))
 }
 
 /** Two domains that are not the judged one; at most 20 are named, a browser has hundreds. */
-function enough(
-  by: Qualifying["by"],
-  found: readonly (Domains | undefined)[],
-  key: KeyEvidence,
-): Qualifying | null {
+function enough(by: Qualifying["by"], key: KeyEvidence, conductAt: ConductAt): Qualified | null {
   const proofs = new Map<string, string>()
-  for (const domains of found) {
+  for (const refusal of oneOfEachStack(key)) {
     // The lists are sorted by name, so the first of each are enough for the first of all.
-    for (const { domain, id } of (domains ?? []).slice(0, NAMED + 1))
+    for (const { domain, id } of (conductAt(refusal)?.domains ?? []).slice(0, NAMED + 1))
       if (domain !== key.group.registrable && !proofs.has(domain)) proofs.set(domain, id)
   }
   if (proofs.size < DOMAINS_NEEDED) return null
   const named = [...proofs].sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, NAMED)
-  return { by, domains: named.map(([domain]) => domain), ids: named.map(([, id]) => id) }
+  const qualifying = {
+    by,
+    domains: named.map(([domain]) => domain),
+    ids: named.map(([, id]) => id),
+  }
+  return { qualifying, conductAt }
+}
+
+/** A refusal of each stack, in the order of the stacks' names. An unknown stack is nobody's. */
+function oneOfEachStack({ refusals }: KeyEvidence): Sighting<Attempt>[] {
+  const stacks = new Map<string, Sighting<Attempt>>()
+  for (const refusal of refusals)
+    if (refusal.fact.stack !== null) stacks.set(refusal.fact.stack, refusal)
+  return [...stacks].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, refusal]) => refusal)
 }
 
 /** The operator's own domains prove little: an app may trust the CA for these alone. `example.org` and

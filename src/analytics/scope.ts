@@ -11,16 +11,18 @@ import { type AcceptanceIndex, acceptanceIndex, stackKey } from "./acceptance-in
 import { actorKey, groupByKey } from "./actor.ts"
 import { driftWords } from "./drift-words.ts"
 import { networkWindows } from "./drops.ts"
-import { baselineKey, elsewhereKey } from "./fleet-keys.ts"
+import { baselineKey, elsewhereKey, elsewhereStackKey } from "./fleet-keys.ts"
 import { covers } from "./host-list.ts"
 import { toJudgement } from "./judgement.ts"
-import { type KeyEvidence, keysOfPlace } from "./key-evidence.ts"
+import { areEnough, type KeyEvidence, keysOfPlace } from "./key-evidence.ts"
 import { isPlatformActor, type NamedApp, namedApp } from "./named-app.ts"
 import { postureAt } from "./posture-at.ts"
-import { isOperators, qualifyingAcceptance } from "./qualify.ts"
+import { conductOfStack, isOperators, type Qualified, qualify } from "./qualify.ts"
+import { rotatedNames } from "./rotated-names.ts"
 import type { AnalyticsSettings } from "./settings.ts"
 import { sightings } from "./sighting.ts"
-import { type Circumstances, verdictOf } from "./verdict.ts"
+import { doubtOf } from "./trust-around.ts"
+import { type Circumstances, rotatedVerdict, verdictOf } from "./verdict.ts"
 
 /** A judgement with the evidence that the analytics look into. */
 export interface ScopedKey {
@@ -28,6 +30,8 @@ export interface ScopedKey {
   evidence: KeyEvidence
   /** The destination is on the vendor's do-not-inspect list. */
   platformHost: boolean
+  /** Why the refusals may not be about this destination, though they are enough (trust-around.ts). */
+  doubt: string | null
 }
 
 export function judgeScope(
@@ -58,9 +62,13 @@ export function scopeDevice(
     countsAsRefused: (key) => !expected.has(key),
     isProof: (domain) => !isOperators(domain, settings),
   })
-  return named
-    .map((key) => judgeKey(key, index, evidence, context, settings))
-    .sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1))
+  const ordinary = named.filter((each) => !each.platformExpected).map(({ key }) => key)
+  return [
+    ...named.map((key) => judgeKey(key, index, evidence, context, settings)),
+    ...rotatedNames(ordinary, settings.scope).flatMap(
+      (key) => judgeDomain(key, index, evidence, context, settings) ?? [],
+    ),
+  ].sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1))
 }
 
 interface NamedKey {
@@ -85,8 +93,11 @@ function judgeKey(
 ): ScopedKey {
   const platform = evidence.device?.platform ?? "unknown"
   const { destination } = key.group
+  const qualified = qualify(key, { index, platform, postures: evidence.postures })
+  const doubt = doubtAbout(key, qualified, index, context, settings)
   const circumstances: Circumstances = {
-    qualifying: qualifyingAcceptance(key, { index, platform, postures: evidence.postures }),
+    qualifying: qualified?.qualifying ?? null,
+    doubt,
     ceilings: ceilingsOf(key),
     everything: everythingWords(key, index, evidence, settings),
     platformExpected,
@@ -99,7 +110,55 @@ function judgeKey(
   const drift = driftWords(driftsOf(key, context), evidence.device_id)
   const told = { ...verdict, reasons: [...verdict.reasons, ...drift] }
   const judgement = toJudgement(key, platform, app, circumstances, told, evidence.device_id)
-  return { judgement, evidence: key, platformHost }
+  return { judgement, evidence: key, platformHost, doubt }
+}
+
+/** A whole domain with names that change: told only where all but the control flow is there. */
+function judgeDomain(
+  key: KeyEvidence,
+  index: AcceptanceIndex,
+  evidence: DeviceEvidence,
+  context: JudgementContext,
+  settings: AnalyticsSettings,
+): ScopedKey | null {
+  const platform = evidence.device?.platform ?? "unknown"
+  const app = namedApp(key)
+  const qualified = qualify(key, { index, platform, postures: evidence.postures })
+  const names = [...new Set(key.refusals.map(({ destination }) => destination))]
+  const isAcceptedElsewhere = names.some((name) =>
+    context.accepted_elsewhere.get(elsewhereKey(app.id, app.version, name)),
+  )
+  if (!qualified || isAcceptedElsewhere || context.sensor_fault) return null
+  if (everythingWords(key, index, evidence, settings) !== null) return null
+  if (doubtAbout(key, qualified, index, context, settings) !== null) return null
+  const { qualifying } = qualified
+  const told = rotatedVerdict(key, names.length, qualifying)
+  const seen = { qualifying, ceilings: ceilingsOf(key) }
+  const judgement = toJudgement(key, platform, app, seen, told, evidence.device_id)
+  // No name, so no trial: it would be for one that does not come again.
+  return { judgement: { ...judgement, sni: null }, evidence: key, platformHost: false, doubt: null }
+}
+
+/** Of an actor that is not known to trust us, its stack's conduct is asked. */
+function doubtAbout(
+  key: KeyEvidence,
+  qualified: Qualified | null,
+  index: AcceptanceIndex,
+  { accepted_elsewhere }: JudgementContext,
+  { scope }: AnalyticsSettings,
+): string | null {
+  if (!areEnough(key.refusals, scope)) return null
+  const resets = key.refusals.filter(({ fact }) => fact.outcome === "refused-reset")
+  const elsewhere = resets.some(({ fact: { stack }, destination }) => {
+    return stack !== null && accepted_elsewhere.get(elsewhereStackKey(stack, destination))
+  })
+  const surroundings = {
+    key,
+    conductAt: qualified?.conductAt ?? conductOfStack(key, index),
+    by: qualified?.qualifying.by ?? null,
+    acceptedByStackElsewhere: elsewhere,
+  }
+  return doubtOf(surroundings, scope)
 }
 
 export function isBaselined(

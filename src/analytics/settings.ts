@@ -6,6 +6,7 @@
 import { z } from "zod"
 import { Duration } from "../record/duration.ts"
 import { parseHostPattern } from "../record/host-pattern.ts"
+import { mostDevicesTold } from "./fleet-keys.ts"
 import { libraryUserAgents } from "./library-user-agents.ts"
 import { platformHosts } from "./platform-hosts.ts"
 
@@ -26,6 +27,16 @@ export const ScopeSettings = z.strictObject({
   "allowed-lateness": Duration.prefault("7d"),
   /** So near to an accepted connection of its key an unused one is a spare socket. */
   "spare-window": Duration.prefault("10s"),
+  /** A refusal with acceptances of other domains on both sides within so long was one of a client that
+   * trusts our CA; */
+  "trust-within": Duration.prefault("1h"),
+  /** with an acceptance on one side only, and nothing else refused, within so long. */
+  "trust-near": Duration.prefault("30m"),
+  /** For `confirmed` so many domains are accepted for each other one that is refused in the same time, by
+   * an app or a program, */
+  "app-accepts": z.number().min(0).default(2),
+  /** and by the stack that all apps share. */
+  "stack-accepts": z.number().min(0).default(4),
 })
 export type ScopeSettings = z.infer<typeof ScopeSettings>
 
@@ -101,10 +112,10 @@ export const AnalyticsSettings = z.strictObject({
   "platform-hosts": z.array(HostPatternText).default(platformHosts.map((host) => host.pattern)),
   /** Beginnings of CONNECT User-Agents that name a library, hence never one app. */
   "library-user-agents": z.array(z.string().min(1)).default([...libraryUserAgents]),
-  /** Seen from so many other devices a destination of an app is its baseline. */
-  "baseline-devices": z.int().min(1).default(5),
+  /** Seen from so many other devices a destination of an app is its baseline. More are not told. */
+  "baseline-devices": z.int().min(1).max(mostDevicesTold).default(5),
   /** A stack that fewer devices show is rare in the fleet. */
-  "rare-stack-devices": z.int().min(1).default(3),
+  "rare-stack-devices": z.int().min(1).max(mostDevicesTold).default(3),
   /** So long the last state that was told of an app or a screen lock stands (AN1725). */
   "state-holds": Duration.prefault("1h"),
   AN1725: An1725Settings.prefault({}),

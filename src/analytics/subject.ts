@@ -73,11 +73,15 @@ export function sessionsOf({ evidence }: Subject): Interval[] {
   return [...all.values()].sort((a, b) => a.start - b.start || (a.id < b.id ? -1 : 1))
 }
 
+/** MDM said, at the key's last refusal, that the profile has no inspection CA. */
+export function isCaAbsent({ judgement, evidence, device }: Subject): boolean {
+  const last = evidence.refusals.at(-1)?.start ?? judgement.last_ms
+  return postureAt(device.postures, last, judgement.key.profile)?.inspection_ca === "absent"
+}
+
 /** Ceilings that hold in both analytics, whatever the table says (docs/analytics.md). */
-export function ceilings(
-  { judgement, evidence, platformHost }: Subject,
-  threshold: number,
-): Ceiling[] {
+export function ceilings(subject: Subject, threshold: number): Ceiling[] {
+  const { judgement, evidence, platformHost, doubt } = subject
   const found: Ceiling[] = []
   if (judgement.app === "inferred")
     found.push({ at: "medium", why: "the app is inferred, not observed" })
@@ -86,6 +90,13 @@ export function ceilings(
     found.push({ at: "low", why: `the device's binding is ${judgement.device}` })
   if (judgement.control_used.length > 0 && judgement.control_strong.length === 0)
     found.push({ at: "medium", why: "the control flows were only weakly used" })
+  if (doubt !== null && judgement.verdict === "probable")
+    found.push({ at: "low", why: "trust of our CA is not shown around the refusals" })
+  if (restsOnRefusals(judgement.verdict) && isCaAbsent(subject))
+    found.push({
+      at: judgement.qualifying ? "low" : "record",
+      why: "MDM says that the inspection CA is missing, which explains the refusals",
+    })
   if (platformHost)
     found.push({ at: "low", why: "the destination is on the vendor's do-not-inspect list" })
   if (restsOnRefusals(judgement.verdict) && evidence.tries.length < threshold)
@@ -97,5 +108,7 @@ export function ceilings(
 }
 
 function restsOnRefusals(verdict: Finding["verdict"]): boolean {
-  return ["confirmed", "probable", "refuses-here", "refuses-everything"].includes(verdict)
+  return ["confirmed", "probable", "suspected", "refuses-here", "refuses-everything"].includes(
+    verdict,
+  )
 }

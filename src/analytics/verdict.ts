@@ -14,6 +14,8 @@ export const OPAQUE_HOURS = 3
 
 export interface Circumstances {
   qualifying: Qualifying | null
+  /** Why the qualifying acceptance does not carry `confirmed`, in words (trust-around.ts). */
+  doubt: string | null
   /** Held down to `suspected` at most, and why. */
   ceilings: string[]
   /** Why refusals say nothing at all: everything is refused, in words; null where it is not so. */
@@ -96,6 +98,13 @@ function againstDestination(key: KeyEvidence, seen: Circumstances, refused: stri
       [...reasons, ...seen.ceilings],
       "Evidence in which this does not hold: see the ceilings.",
     )
+  if (strong.length >= 2 && refusalAfter && seen.doubt !== null)
+    return say(
+      "probable",
+      [...reasons, "It refused again after it had worked.", seen.doubt],
+      "Acceptances of our CA by the same actor shortly before and after the refusals, and few other " +
+        "domains refused in the same time.",
+    )
   if (strong.length >= 2 && refusalAfter)
     return say("confirmed", [...reasons, "It refused again after it had worked."])
   return say(
@@ -104,6 +113,20 @@ function againstDestination(key: KeyEvidence, seen: Circumstances, refused: stri
     strong.length >= 2
       ? "A refusal after a control flow: the next inspected connection tells."
       : "A second strongly used control flow (200 bytes each way): a trial supplies it.",
+  )
+}
+
+/** Many names of one domain, each refused too seldom (rotated-names.ts). */
+export function rotatedVerdict(key: KeyEvidence, names: number, qualifying: Qualifying): Verdict {
+  return say(
+    "suspected",
+    [
+      refusedWords(key),
+      `These were ${names} names below ${key.group.registrable}, none refused often enough by itself.`,
+      qualifyingWords(qualifying),
+    ],
+    "A control flow: one name that comes again, so that a trial can meet it, or flows around the " +
+      "proxy (Zeek, Suricata, import).",
   )
 }
 

@@ -21,6 +21,8 @@ const workFor = 200
 /** How often the counters are logged, in milliseconds; and once at the end. */
 const countsEvery = 60_000
 const sinkDeadline = 3_000
+/** It reads here and there in a file that grows: more than the indexes' upper pages is not hit again. */
+const cacheMiB = 8
 /** Traffic comes first where a core is shared (nice(1)). */
 const niceness = 5
 
@@ -28,7 +30,7 @@ childProcess("correlator", async (started, listeners, logger) => {
   setPriority(niceness)
   // One object that every part holds and reads at each pass: another policy is put into it between two.
   const config = { ...started }
-  const store = openStore(config.data)
+  const store = openStore(config.data, { cacheMiB })
   const log = logTo(logger)
   const turn = waitForTurn(config.data, () =>
     log("warn", "correlator-waits", {

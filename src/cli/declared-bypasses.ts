@@ -1,6 +1,7 @@
 /**
- * Puts the bypasses that the configuration declares into the register, and takes out those that it does
- * not declare any more. What has not changed is not written.
+ * Puts the bypasses that the configuration declares into the register, and ends those that it does not
+ * declare any more. An ended one stays, with its use: connections that it let pass go on after a reload
+ * and are counted still. What has not changed is not written.
  *
  * Fails open: a store that cannot be written stops no traffic. It is told, and tried again.
  */
@@ -71,27 +72,33 @@ export function declareIn(
   const why = `${path ?? "defaults and flags"}, revision ${policyRevision(config)}`
   const wanted = wantedBypasses(config, path, now)
   return store.transaction(() => {
-    const gone = new Map<string, RegisterEntry>()
+    const known = new Map<string, RegisterEntry>()
     for (const entry of store.all("register"))
-      if (entry.source !== "register") gone.set(entry.id, entry)
+      if (entry.source !== "register") known.set(entry.id, entry)
     const changed: RegisterEntry[] = []
+    const again: RegisterEntry[] = []
     for (const entry of wanted) {
-      const known = gone.get(entry.id)
-      gone.delete(entry.id)
-      if (known === undefined) changed.push(entry)
-      else if (!isDeepStrictEqual(essence(known), essence(entry)))
-        changed.push({ ...entry, created_at: known.created_at })
+      const stood = known.get(entry.id)
+      known.delete(entry.id)
+      if (stood === undefined) changed.push(entry)
+      else if (stood.expires_at !== null) again.push({ ...entry, created_at: stood.created_at })
+      else if (!isDeepStrictEqual(essence(stood), essence(entry)))
+        changed.push({ ...entry, created_at: stood.created_at })
     }
+    const gone = [...known.values()].filter(({ expires_at }) => expires_at === null)
+    const ended = gone.map((entry) => ({ ...entry, expires_at: new Date(now).toISOString() }))
     store.putRegister(changed, "config", now, { what: "changed", reason: why })
-    for (const id of gone.keys()) store.removeRegister(id, "config", `not in ${why}`, now)
-    return { declared: wanted.length, changed: changed.length, removed: gone.size }
+    store.putRegister(again, "config", now, { what: "renewed", reason: `again in ${why}` })
+    store.putRegister(ended, "config", now, { what: "removed", reason: `not in ${why}` })
+    const count = changed.length + again.length
+    return { declared: wanted.length, changed: count, removed: ended.length }
   })
 }
 
 /** What makes it another bypass: not when it was written, by which sensor, or how much it is used. */
 function essence(entry: RegisterEntry) {
-  const { kind, source, standing, scope, declared, owner, reason, review_at } = entry
-  return { kind, source, standing, scope, declared, owner, reason, review_at }
+  const { tenant, kind, source, standing, scope, declared, owner, reason, review_at } = entry
+  return { tenant, kind, source, standing, scope, declared, owner, reason, review_at }
 }
 
 function wantedBypasses(config: Config, path: string | null, now: number): RegisterEntry[] {

@@ -1,70 +1,63 @@
-/** `pinsensor explain FINDING [--json] [--data DIR]`: what a finding rests on, for a human. */
+/**
+ * `pinsensor explain ID [--json] [--bundle FILE.tar.gz|DIR] [--data DIR] [--config FILE]`: what a finding (or each finding
+ * of an incident or an alert) rests on, for a human; or the whole case as files.
+ */
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { storeFile } from "../evidence/database.ts"
 import { openStore } from "../evidence/open.ts"
-import type { Store } from "../evidence/store.ts"
-import type { Attempt } from "../record/attempt.ts"
-import type { Finding } from "../record/finding.ts"
-import type { Flow } from "../record/flow.ts"
 import { dataConfig, dataFlags } from "./data-flags.ts"
+import { bundleFiles, writeBundle } from "./explain/bundle.ts"
+import { explanationOf } from "./explain/explanation.ts"
+import { gather } from "./explain/gather.ts"
+import { named } from "./explain/named.ts"
+import { explanationText } from "./explain/text.ts"
+import { shownConfig } from "./shown-config.ts"
 
 export function explain(args: readonly string[]): void {
   const { values, positionals } = parseArgs({
     args: [...args],
-    options: { ...dataFlags, json: { type: "boolean" } },
+    options: { ...dataFlags, json: { type: "boolean" }, bundle: { type: "string" } },
     allowPositionals: true,
   })
   const [id] = positionals
-  if (id === undefined) throw new Error("name a finding: its id stands in findings and alerts")
-  const store = openStore(dataConfig(values).data)
+  if (id === undefined || positionals.length > 1)
+    throw new Error("name one finding, incident or alert by its id")
+  const config = dataConfig(values)
+  if (!existsSync(join(config.data, storeFile)))
+    throw new Error(`there is no evidence in ${config.data}; say where it is with --data DIR`)
+  const store = openStore(config.data, { readonly: true })
   try {
-    const finding = store.get("findings", id)
-    if (!finding)
-      throw new Error(`there is no finding ${id}; list them with: pinsensor export findings`)
-    const evidence = evidenceOf(finding, store)
-    process.stdout.write(
-      values.json ? `${JSON.stringify({ finding, evidence }, null, 2)}\n` : text(finding, evidence),
-    )
+    const { kind, findings } = named(store, id)
+    const cases = findings.map((finding) => gather(store, finding))
+    if (values.bundle !== undefined) {
+      const nowMs = Date.now()
+      const files = bundleFiles({
+        cases,
+        settings: shownConfig(config),
+        versions: versions(),
+        nowMs,
+      })
+      writeBundle(values.bundle, files, nowMs)
+      process.stderr.write(
+        `${values.bundle}: ${files.length} files of ${findings.length} ${findings.length === 1 ? "finding" : "findings"}; check them with: sha256sum -c SHA256SUMS\n`,
+      )
+    }
+    const explained = cases.map(explanationOf)
+    if (values.json) {
+      const shown = kind === "finding" ? explained[0] : { [kind]: id, cases: explained }
+      process.stdout.write(`${JSON.stringify(shown, null, 2)}\n`)
+    } else if (values.bundle === undefined)
+      process.stdout.write(`${explained.map(explanationText).join("\n\n\n")}\n`)
   } finally {
     store.close()
   }
 }
 
-/** Attempts and flows behind it, in the order of time. */
-function evidenceOf(finding: Finding, store: Store): (Attempt | Flow)[] {
-  return finding.evidence_ids
-    .flatMap((id) => store.get("attempts", id) ?? store.get("flows", id) ?? [])
-    .sort((a, b) => (a.observed_at < b.observed_at ? -1 : 1))
-}
-
-function text(finding: Finding, evidence: readonly (Attempt | Flow)[]): string {
-  const { key } = finding
-  return `${[
-    `${finding.analytic} ${finding.analytic_version}: ${finding.verdict}, confidence ${finding.confidence}, severity ${finding.severity}, ${finding.state}`,
-    `device       ${key.device_id} (${finding.device_attribution}), profile ${key.profile}, ${finding.platform}`,
-    `app          ${key.app_id ?? "unknown"} ${key.app_version ?? ""} (${finding.app_attribution}), stack ${key.stack ?? "unknown"}`,
-    `destination  ${key.destination}`,
-    ...section("Why", finding.reasons),
-    ...section(
-      "Channels",
-      finding.channels.map(
-        ({ channel, log_source, state, why }) =>
-          `${channel} (${log_source ?? "our own"}): ${state}. ${why}`,
-      ),
-    ),
-    ...section("Ruled out", finding.confounders_ruled_out),
-    ...section("Would raise it", finding.would_raise),
-    ...section("Would refute it", finding.would_refute),
-    ...section("Evidence", evidence.map(line)),
-  ].join("\n")}\n`
-}
-
-function section(title: string, lines: readonly string[]): string[] {
-  return lines.length === 0 ? [] : ["", title, ...lines.map((each) => `  ${each}`)]
-}
-
-function line(fact: Attempt | Flow): string {
-  const where = `${fact.client_ip} -> ${fact.sni ?? fact.destination_ip ?? "?"}`
-  return "outcome" in fact
-    ? `${fact.observed_at}  attempt  ${where}  ${fact.outcome}  ${fact.token}  ${fact.id}`
-    : `${fact.observed_at}  flow     ${where}  ${fact.verdict}${fact.strong ? " strongly" : ""} (${fact.splice_cause ?? fact.source})  ${fact.id}`
+function versions(): Record<string, string> {
+  const file = new URL("../../package.json", import.meta.url)
+  const { version } = JSON.parse(readFileSync(file, "utf8")) as { version: string }
+  const { node = "", openssl = "" } = process.versions
+  return { pinsensor: version, node, openssl, attack: "19.1" }
 }

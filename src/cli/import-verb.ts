@@ -4,6 +4,7 @@ import { openStore } from "../evidence/open.ts"
 import { person } from "./bypass/person.ts"
 import { dataConfig, dataFlags } from "./data-flags.ts"
 import { importFiles, summaryText } from "./import.ts"
+import { printable } from "./printable.ts"
 
 export async function importVerb(args: readonly string[]): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -22,7 +23,7 @@ export async function importVerb(args: readonly string[]): Promise<void> {
       now: Date.now(),
       defaults: { tenant: config.tenant, site: config.site, sensor_id: config["sensor-id"] },
       by: person(),
-      report: (message) => process.stderr.write(`${message}\n`),
+      report: (message) => process.stderr.write(`${printable(message)}\n`),
     })
     process.stderr.write(summaryText(summary))
     process.exitCode = summary.exitCode

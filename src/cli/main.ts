@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 /** `pinsensor`: one verb a file. */
+import { asksForHelp, usageText } from "./usage.ts"
+
 const verbs: Record<string, () => Promise<(args: readonly string[]) => Promise<void> | void>> = {
   run: async () => (await import("./run.ts")).run,
   export: async () => (await import("./export-verb.ts")).exportVerb,
@@ -18,11 +20,25 @@ const verbs: Record<string, () => Promise<(args: readonly string[]) => Promise<v
 }
 
 const [verb = "", ...args] = process.argv.slice(2)
-const load = verbs[verb]
+if (["help", "--help", "-h"].includes(verb)) {
+  process.stdout.write(usageText(args[0]))
+  process.exit(0)
+}
+const load = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined
 if (!load) {
-  process.stderr.write(`pinsensor: verbs are ${Object.keys(verbs).join(", ")}; see README.md\n`)
+  const known = Object.keys(verbs).join(", ")
+  process.stderr.write(`pinsensor: verbs are ${known}; see pinsensor help, or README.md\n`)
   process.exit(2)
 }
+if (asksForHelp(args)) {
+  process.stdout.write(usageText(verb))
+  process.exit(0)
+}
+// Whoever reads may have seen enough (`| head`). A running sensor logs elsewhere than here.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error
+  if (verb !== "run") process.exit(0)
+})
 try {
   const act = await load()
   await act(args)

@@ -61,7 +61,9 @@ export async function answerTo(
   const refusal = refusalOf(question, config, found)
   if (refusal) return refusal
 
-  const entries = store?.registerEntries(question.at) ?? []
+  const entries = (store?.registerEntries(question.at) ?? []).filter(
+    ({ tenant }) => tenant === config.tenant,
+  )
   const policy = preparePolicy(policySettings(config), entries)
   const facts = await factsOf(question, found, deviceOf(question, config, store), deps)
   const explained = explain(facts, policy, question.at)

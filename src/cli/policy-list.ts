@@ -5,7 +5,9 @@ import type { Store } from "../evidence/store.ts"
 import { describeRule } from "../policy/describe-rule.ts"
 import { ControlSettings } from "../policy/settings.ts"
 import { type ListStanding, listStandings } from "../policy/shipped-lists.ts"
+import { bytesText } from "./bypass/list.ts"
 import { configOf, runFlags } from "./flags.ts"
+import { printableLines } from "./printable.ts"
 import { shownSettings } from "./shown-config.ts"
 import { withStore } from "./with-store.ts"
 
@@ -13,7 +15,7 @@ export async function policyList(args: readonly string[]): Promise<void> {
   const options = { ...runFlags, json: { type: "boolean" } } as const
   const { values } = parseArgs({ args: [...args], options })
   const config = configOf(values)
-  const register = await withStore(config.data, (store) => store && countEntries(store))
+  const register = await withStore(config.data, (store) => store && countEntries(store, config))
   const listed = {
     revision: policyRevision(config),
     rules: config.rules,
@@ -32,13 +34,14 @@ interface Counts {
   declared: number
 }
 
-function countEntries(store: Store): Counts {
+function countEntries(store: Store, config: Config): Counts {
   const counts: Counts = { in_force: {}, proposed: 0, ended: 0, declared: 0 }
   const now = Date.now()
-  for (const { kind, source, standing, expires_at } of store.all("register")) {
-    if (source !== "register") counts.declared += 1
+  for (const { tenant, kind, source, standing, expires_at } of store.all("register")) {
+    if (tenant !== config.tenant) continue
+    if (expires_at !== null && Date.parse(expires_at) <= now) counts.ended += 1
+    else if (source !== "register") counts.declared += 1
     else if (standing === "proposed") counts.proposed += 1
-    else if (expires_at !== null && Date.parse(expires_at) <= now) counts.ended += 1
     else counts.in_force[kind] = (counts.in_force[kind] ?? 0) + 1
   }
   return counts
@@ -76,13 +79,13 @@ function text(
     control: unknown
   },
 ): string {
-  return `${[
+  return printableLines([
     `policy ${revision}; asked in this order, and what nothing decides is inspected`,
     ...section("Rules", config.rules.map(describeRule), "none"),
     ...section("Register", register === null ? [] : registerLines(register), "there is none yet"),
     ...section("Lists", lists.map(listLine), "none"),
     ...section("Control", controlLines(control), "none"),
-  ].join("\n")}\n`
+  ])
 }
 
 function section(title: string, lines: readonly string[], none: string): string[] {
@@ -104,7 +107,9 @@ function listLine({ name, do: choice, in_force, inspected, sources, about }: Lis
 }
 
 function controlLines(control: unknown): string[] {
-  return Object.entries(control ?? {}).map(
-    ([key, value]) => `${key}: ${typeof value === "object" ? JSON.stringify(value) : value}`,
-  )
+  const shown = (key: string, value: unknown) => {
+    if (key === "bytes") return bytesText(Number(value))
+    return typeof value === "object" ? JSON.stringify(value) : value
+  }
+  return Object.entries(control ?? {}).map(([key, value]) => `${key}: ${shown(key, value)}`)
 }

@@ -1,6 +1,7 @@
 /** `pinsensor policy test`: what would be done with a connection, and why. It needs no running sensor. */
 import { type Answer, answerTo } from "./policy-answer.ts"
 import { type Question, readQuestion } from "./policy-question.ts"
+import { printableLines } from "./printable.ts"
 import { withStore } from "./with-store.ts"
 
 export async function policyTest(args: readonly string[]): Promise<void> {
@@ -14,12 +15,12 @@ function text(question: Question, answer: Answer): string {
   const { device } = answer
   const groups = device.device_groups.length > 0 ? `, of ${device.device_groups.join(", ")}` : ""
   const asked = connectHost === null ? `${destinationIp}:${port}` : `CONNECT ${connectHost}:${port}`
-  return `${[
+  return printableLines([
     `client ${client}: ${device.device_id ?? "no device is known"}${groups}`,
     `by listener ${listener.name}: ${asked}, SNI ${sni ?? "none"}`,
     ...answer.why,
     `=> ${answer.do}${answer.splice_cause === null ? "" : ` (${answer.splice_cause})`} by ${answer.by}${dialled(answer)}`,
-  ].join("\n")}\n`
+  ])
 }
 
 function dialled({ dials }: Answer): string {

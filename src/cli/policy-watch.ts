@@ -22,6 +22,8 @@ import { ClientDevices } from "./client-devices.ts"
 const lookEvery = 200
 /** Entries that have ended are forgotten so often, in milliseconds. */
 const dropEvery = 60_000
+/** A clock that goes back by more has been set, in milliseconds. */
+const setBack = 1_000
 /** Changes that are read at a time, at some 80 us each; between two times traffic has its turn. */
 const changesAtOnce = 100
 
@@ -47,6 +49,8 @@ export class PolicyWatch {
   /** What was read of changes that are not all read yet. */
   #reading = { changed: 0, tookMs: 0 }
   #trouble = false
+  /** By the wall clock, in epoch milliseconds. */
+  #lookedAt = Number.NEGATIVE_INFINITY
   #closed = false
   #config: Config
   #policy: Policy
@@ -84,6 +88,10 @@ export class PolicyWatch {
     const { log } = this.#parts
     try {
       const store = this.#store?.inPlace() ? this.#store : this.#open()
+      const now = Date.now()
+      // What seemed to have ended was forgotten.
+      if (now < this.#lookedAt - setBack) this.#forget()
+      this.#lookedAt = now
       const data = store.dataVersion()
       if (data === this.#data) return
       if (!this.#follow(store)) return void setImmediate(() => this.#closed || this.#look())
@@ -102,11 +110,16 @@ export class PolicyWatch {
     const store = this.#parts.open()
     this.#store?.close()
     this.#store = store
+    this.#forget()
+    this.clients.readFrom(store)
+    return store
+  }
+
+  /** All of the register is read again. */
+  #forget(): void {
     this.#data = -1
     this.#seq = -1
     this.#reading = { changed: 0, tookMs: 0 }
-    this.clients.readFrom(store)
-    return store
   }
 
   /** False: there is more to read. */
@@ -133,7 +146,7 @@ export class PolicyWatch {
   }
 
   #readAll(store: Store, newest: number): number {
-    const entries = store.registerEntries(Date.now())
+    const entries = store.registerEntries(Date.now()).filter((entry) => this.#isOurs(entry))
     this.#policy = preparePolicy(policySettings(this.#config), entries, this.#parts.trials)
     this.#seq = newest
     return entries.length
@@ -145,12 +158,17 @@ export class PolicyWatch {
     const { register } = this.#policy
     const concerned = new Map<string, RegisterEntry | null>()
     for (const { entry_id, entry } of changes) {
-      const inForce = entry !== null && decides(entry, now)
+      const inForce = entry !== null && this.#isOurs(entry) && decides(entry, now)
       if (inForce || register.has(entry_id)) concerned.set(entry_id, inForce ? entry : null)
     }
     changeRegister(this.#policy, concerned)
     this.#seq = changes.at(-1)?.seq ?? newest
     return concerned.size
+  }
+
+  /** A bypass never crosses tenants, though the store may be from when this sensor served another. */
+  #isOurs({ tenant }: RegisterEntry): boolean {
+    return tenant === this.#config.tenant
   }
 }
 

@@ -17,8 +17,8 @@ export interface ReloadParts {
   read: () => Config
   /** Gives it to the processes; says how many took it, of how many. */
   give: (config: Config, revision: string) => Promise<{ taken: number; of: number }>
-  /** After that: whoever else has to know. */
-  given: (config: Config) => void
+  /** Before that: the register declares a bypass before anything uses it, or its use would be lost. */
+  declare: (config: Config) => void
   log: Log
 }
 
@@ -66,7 +66,7 @@ export class Reload {
   }
 
   async #once(): Promise<void> {
-    const { config, read, give, given, log } = this.#parts
+    const { config, read, give, declare, log } = this.#parts
     let wanted: Config
     try {
       wanted = read()
@@ -80,10 +80,10 @@ export class Reload {
     const change = policyChange(this.#current, next)
     const revision = policyRevision(next)
     this.#current = next
+    declare(next)
     const { taken, of } = await give(next, revision)
     if (this.#ended) return
     const level = taken < of ? "warn" : "info"
     log(level, "policy-reloaded", { revision, processes: taken, of, ...change })
-    given(next)
   }
 }

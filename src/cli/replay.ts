@@ -37,8 +37,8 @@ export async function replay(args: readonly string[]): Promise<void> {
   const changed = withSettings(config, values.set ?? [])
   const store = openStore(config.data, { readonly: true })
   try {
-    const text = replayed(values, config, changed, store)
-    for (const part of text) if (!(await writerTo(process.stdout)(part))) return
+    const write = writerTo(process.stdout)
+    for (const part of replayed(values, config, changed, store)) if (!(await write(part))) return
   } finally {
     store.close()
   }
@@ -50,6 +50,7 @@ function replayed(
   { config: under, changed }: { config: Config; changed: SetKey[] },
   store: Store,
 ): Iterable<string> {
+  const examples = countOf(values.examples)
   const twice = values.compare === true && changed.length > 0
   const fromPhases = changed.some(({ key }) => key.startsWith("fast-window."))
   const told = progressTo(process.stderr, () => performance.now())
@@ -67,19 +68,25 @@ function replayed(
   const findings = outcome.lanes.at(-1)?.findings ?? []
   if (values.write !== undefined) writeTo(values.write, findings)
   const head = headOf(outcome, changed, fromPhases)
-  if (values.compare) return [compared(values, head, outcome, twice ? null : store)]
+  if (values.compare)
+    return [compared(values.json === true, examples, head, outcome, twice ? null : store)]
   return values.json ? lines(findings) : [findingsText(head, findings)]
 }
 
 /** Without other settings to compare with: with what is stored. */
-function compared(values: Values, head: Head, outcome: Replayed, store: Store | null): string {
+function compared(
+  json: boolean,
+  examples: number,
+  head: Head,
+  outcome: Replayed,
+  store: Store | null,
+): string {
   const replayedAll = outcome.lanes.at(-1)?.findings ?? []
-  const examples = countOf(values.examples)
   const sides = store
     ? withoutPassing(storedFindings(store, outcome), replayedAll)
     : { stored: outcome.lanes[0]?.findings ?? [], replayed: replayedAll }
   const comparison = compare(sides.stored, sides.replayed, examples)
-  if (values.json) return `${JSON.stringify({ ...head, ...comparison }, null, 2)}\n`
+  if (json) return `${JSON.stringify({ ...head, ...comparison }, null, 2)}\n`
   return comparisonText(head, comparison, store ? ["stored", "replayed"] : ["as it is", "as set"])
 }
 

@@ -47,7 +47,7 @@ export async function run(args: readonly string[]): Promise<void> {
     config,
     read: () => configOf(flags),
     give: (next, revision) => supervisor.reload(next, revision),
-    given: (next) => declared.declare(next),
+    declare: (next) => declared.declare(next),
     log: logTo(log),
   })
   readAgain = () => reload.ask()

@@ -13,6 +13,7 @@ import { waitingFor } from "../policy/waiting-for.ts"
 import { type Wish, whyNotArmed } from "../policy/why-not-armed.ts"
 import type { RegisterEntry } from "../record/register-entry.ts"
 import { dataConfig, dataFlags } from "./data-flags.ts"
+import { printableLines } from "./printable.ts"
 import { wishes } from "./trial-wishes.ts"
 
 export interface ShownTrial {
@@ -131,7 +132,7 @@ function text(shown: readonly ShownTrial[], wanting: readonly NotArmed[]): strin
       `    ${why}`,
     ]),
   ]
-  return `${lines.join("\n")}\n`
+  return printableLines(lines)
 }
 
 function trialLines(trial: ShownTrial): string[] {

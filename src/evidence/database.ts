@@ -12,6 +12,9 @@ export interface DatabaseOptions {
   readonly?: boolean
   /** How long to wait for another process' transaction before the error SQLITE_BUSY. */
   busyTimeoutMs?: number
+  /** Pages that SQLite keeps by itself, 32 MiB unless said; what it reads again beyond that comes from
+   * the system's own cache. */
+  cacheMiB?: number
 }
 
 type Connection = Database.Database
@@ -31,7 +34,7 @@ export function openDatabase(dir: string, options: DatabaseOptions): Connection 
   let db: Connection | undefined
   try {
     db = new Database(path, { readonly, timeout })
-    configure(db, readonly, timeout)
+    configure(db, options, timeout)
     if (readonly) checkVersion(db)
     else migrate(db)
   } catch (cause) {
@@ -62,11 +65,15 @@ export function createFile(dir: string, path: string): void {
 /**
  * 8 KiB pages hold four attempts each and cost a twentieth less CPU to append to than 4 KiB. The log is folded
  * back each 8,000 pages (64 MiB): a page of an index that many batches touch is then copied once;
- * at 16 MiB an append cost an eighth more CPU. After a burst it is cut to 128 MiB. The cache is 32 MiB.
+ * at 16 MiB an append cost an eighth more CPU. After a burst it is cut to 128 MiB.
  */
-function configure(db: Connection, readonly: boolean, timeoutMs: number): void {
+function configure(
+  db: Connection,
+  { readonly = false, cacheMiB = 32 }: DatabaseOptions,
+  timeoutMs: number,
+): void {
   db.pragma("foreign_keys = ON")
-  db.pragma("cache_size = -32768")
+  db.pragma(`cache_size = ${-1024 * cacheMiB}`)
   if (readonly) return
   db.pragma("page_size = 8192")
   useWriteAheadLog(db, timeoutMs)

@@ -7,6 +7,7 @@
 import type { Binding } from "../record/binding.ts"
 import type { Platform } from "../record/common.ts"
 import { AddressHistory, endOf } from "./address-history.ts"
+import { canonicalAddress } from "./address-key.ts"
 import { type BindingChoice, type BoundTo, chooseBinding } from "./choose-binding.ts"
 import { PrefixTable } from "./prefix-table.ts"
 import { type JoinSettings, joinDefaults } from "./settings.ts"
@@ -69,6 +70,22 @@ export class BindingIndex {
     return [...(this.#ofDevice.get(deviceId) ?? [])]
       .filter((binding) => Date.parse(binding.valid_from) < to && endOf(binding) > from)
       .sort(byStart)
+  }
+
+  /** When an address was bound to a device last, in epoch milliseconds; infinite where only a prefix
+   * was, or nothing. */
+  heldUntil(deviceId: string, address: string): number {
+    const of = canonicalAddress(address)
+    let until = Number.NEGATIVE_INFINITY
+    for (const binding of this.#ofDevice.get(deviceId) ?? []) {
+      if (binding.address.includes("/")) return Number.POSITIVE_INFINITY
+      // Only IPv6 has several spellings; addresses are bound anew too often to read each of them.
+      const spelt = binding.address.includes(":")
+        ? canonicalAddress(binding.address)
+        : binding.address
+      if (spelt === of) until = Math.max(until, endOf(binding))
+    }
+    return until === Number.NEGATIVE_INFINITY ? Number.POSITIVE_INFINITY : until
   }
 
   /** Every device that ever had an address in any realm, by itself or by a prefix that covers it:

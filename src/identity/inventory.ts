@@ -27,6 +27,8 @@ export interface Inventory {
   appRegister: readonly App[]
   /** Devices to which an address was bound at any time, and the address by itself. */
   devicesBehind(address: string): readonly string[]
+  /** When an address was bound to a device last; infinite where no single binding of it says so. */
+  heldUntil(deviceId: string, address: string): number
   /** Addresses bound to a device within a span of time; prefixes say nothing of single addresses. */
   addressesOf(deviceId: string, from: number, to: number): readonly string[]
 }
@@ -51,6 +53,8 @@ export function inventory(records: InventoryRecords, settings: JoinSettings): In
       ...bindings.holders(address),
       `${unbound}${canonicalAddress(address)}`,
     ],
+    heldUntil: (deviceId, address) =>
+      bindings.heldUntil(deviceId, address) + settings.clockToleranceMs,
     addressesOf: (deviceId, from, to) =>
       bindings
         .ofDevice(deviceId, from, to)

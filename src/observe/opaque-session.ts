@@ -98,7 +98,7 @@ export class OpaqueSession {
     if (this.#settled) return
     direction.feed(bytes)
     if (direction.broken && !this.#judge) this.#failure ??= "not-tls"
-    this.#settled = this.#failure !== undefined || this.#isStrong()
+    this.#settled = this.#failure !== undefined || this.#isStrong(0)
   }
 
   #clientBegins({ type }: RecordHeader): void {
@@ -133,7 +133,8 @@ export class OpaqueSession {
     }
   }
 
-  #isStrong(): boolean {
+  /** `pending`: bytes that count only once the session has ended. */
+  #isStrong(pending: number): boolean {
     const tally = this.#judge?.tally
     return (
       tally !== undefined &&
@@ -142,26 +143,28 @@ export class OpaqueSession {
       tally.sent > 0 &&
       tally.answered &&
       tally.clientAppBytes >= strongUseBytes &&
-      tally.serverAppBytes >= strongUseBytes
+      tally.serverAppBytes + pending >= strongUseBytes
     )
   }
 
   /** The judgement if the session ended now, and like this. */
   verdict(end: OpaqueEnd): OpaqueVerdict {
     const tally = this.#judge?.tally
+    const pending = tally?.pendingBytes ?? 0
     return {
       ...this.#outcome(end),
-      strong: this.#isStrong(),
+      strong: this.#isStrong(pending),
       estimated: (this.#serverHello?.version ?? 0) >= tls13,
       tlsVersion: this.#serverHello?.version ?? null,
       cipherSuite: this.#serverHello?.cipherSuite ?? null,
       clientAppBytes: tally?.clientAppBytes ?? 0,
-      serverAppBytes: tally?.serverAppBytes ?? 0,
+      serverAppBytes: (tally?.serverAppBytes ?? 0) + pending,
     }
   }
 
   #outcome(end: OpaqueEnd): Pick<OpaqueVerdict, "verdict" | "reason"> {
     const tally = this.#judge?.tally
+    if (tally?.refused && end.by !== "client") return { verdict: "failed", reason: "server-alert" }
     if (!this.#failure && tally?.finished && tally.alertBy !== "origin") {
       if (tally.sent === 0) return { verdict: "established-unused", reason: "no-application-data" }
       if (!tally.answered) return { verdict: "sent-only", reason: "no-answer" }

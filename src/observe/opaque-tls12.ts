@@ -11,6 +11,9 @@ export type OpaqueTally = {
   finished: boolean
   /** Who ended the handshake with an alert, as far as it can be seen. */
   alertBy: "client" | "origin" | undefined
+  /** The origin seems to have refused the client's certificate once the client was done: unless the client
+   * left first, in which case it was a farewell. */
+  refused: boolean
   /** Application records of the client. */
   sent: number
   /** Whether the origin sent something after the first of them. */
@@ -18,6 +21,8 @@ export type OpaqueTally = {
   /** Payload bytes, estimated: of `sent`, and of what the origin sent after the first of them. */
   clientAppBytes: number
   serverAppBytes: number
+  /** What the origin has sent beside them is an answer if the next record does not show it to be a ticket. */
+  pendingBytes: number
 }
 
 export type ProtocolJudge = {
@@ -52,10 +57,12 @@ export class Tls12Judge implements ProtocolJudge {
     return {
       finished: this.#finished,
       alertBy: this.#alertBy,
+      refused: false,
       sent: this.#sent,
       answered: this.#answering,
       clientAppBytes: this.#clientAppBytes,
       serverAppBytes: this.#serverAppBytes,
+      pendingBytes: 0,
     }
   }
 

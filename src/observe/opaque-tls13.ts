@@ -11,11 +11,15 @@ const alert = 21
 const applicationData = 23
 
 /**
- * Record lengths that a NewSessionTicket may have: 74 for a bare session id, 282 for OpenSSL's tickets,
- * more with a client certificate in it.
+ * Record lengths that a NewSessionTicket may have: 74 for a bare session id, 147 for Go's tickets, 282 for
+ * OpenSSL's, 709 for JSSE's. What the client said of itself (its certificate) may come on top.
  */
 const shortestTicket = 60
 const longestTicket = 1400
+/** No record with a certificate in it is shorter; an empty Certificate takes 25, padded 41. */
+const emptyCertificate = 64
+/** By how much two tickets with a client certificate in them may differ (OpenSSL's: 650 and 666). */
+const ticketsDiffer = 16
 
 export type BeforeServerHello = {
   /** The client had sent type-23 records before the ServerHello. */
@@ -30,8 +34,15 @@ export class Tls13Judge implements ProtocolJudge {
   readonly #earlyData: boolean
   readonly #resumed: boolean
   #finished = false
+  /** That the origin went on was all that said so. */
+  #inferred = false
   #padded = false
   #flightRecords = 0
+  #flightBytes = 0
+  #originFinished = false
+  #originPads = false
+  #ticketBefore = false
+  #refused = false
   #alertBy: "client" | "origin" | undefined
   #sent = 0
   #clientAppBytes = 0
@@ -51,21 +62,32 @@ export class Tls13Judge implements ProtocolJudge {
 
   get tally(): OpaqueTally {
     const ticket = this.#ticket
+    const lone = ticket?.afterData === true && !ticket.second && !this.#mustTicket()
     return {
       finished: this.#finished,
       alertBy: this.#alertBy,
+      refused: this.#refused,
       sent: this.#sent,
-      answered: this.#answering || (ticket?.afterData === true && !ticket.second),
+      answered: this.#answering || lone,
       clientAppBytes: this.#clientAppBytes,
       serverAppBytes: this.#serverAppBytes,
+      pendingBytes:
+        lone && this.#resumed && !this.#earlyData ? ticket.length - this.#lengths.overhead : 0,
     }
   }
 
   clientEnds({ type, length }: RecordHeader): void {
     if (type === alert && !this.#finished) this.#alertBy ??= "client"
     if (type !== applicationData) return
-    if (this.#finished) this.#afterFinished(length)
-    else this.#beforeFinished(length)
+    if (!this.#finished || this.#isLateFinished(length)) this.#beforeFinished(length)
+    else this.#afterFinished(length)
+  }
+
+  /** Go's origins send their ticket behind the client's CertificateVerify: its Finished is still to come. */
+  #isLateFinished(length: number): boolean {
+    const late = this.#inferred && this.#sent === 0 && this.#lengths.finished.has(length)
+    this.#inferred = false
+    return late
   }
 
   /**
@@ -83,6 +105,7 @@ export class Tls13Judge implements ProtocolJudge {
       this.#alertBy ??= "client"
     } else {
       this.#flightRecords++
+      this.#flightBytes += length
     }
   }
 
@@ -111,11 +134,14 @@ export class Tls13Judge implements ProtocolJudge {
     this.#counting = false
     if (type === alert && !this.#finished) this.#alertBy ??= "origin"
     if (type !== applicationData) return
+    if (!this.#finished && !this.#askedForCertificate()) return this.#originFlight(length)
     if (this.#isServerAlert(length)) {
       if (!this.#finished && this.#finishedInOneRecord()) this.#alertBy = "origin"
+      if (this.#refusesClient()) this.#refused = true
       return
     }
-    if (!this.#finished) this.#finished = this.#finishedInOneRecord()
+    this.#refused = false
+    if (!this.#finished) this.#finished = this.#inferred = this.#finishedInOneRecord()
     if (!this.#finished) return
     this.#serverRecords++
     if (this.#isTicket(length) || this.#sent === 0) return
@@ -123,14 +149,55 @@ export class Tls13Judge implements ProtocolJudge {
     this.#counting = true
   }
 
+  /**
+   * The origin's Finished stands at the end of its flight and shows whether its stack pads. Go's origins do not
+   * wait for the client's Finished with their ticket: what comes later is none then.
+   */
+  #originFlight(length: number): void {
+    const { finished, paddedFinished } = this.#lengths
+    if (finished.has(length)) {
+      this.#originFinished = true
+      this.#originPads = length === paddedFinished
+      this.#ticketBefore = false
+    } else if (this.#originFinished && length >= shortestTicket && length <= longestTicket) {
+      this.#ticketBefore = true
+    }
+  }
+
   serverEnds({ length }: RecordHeader): void {
     if (this.#counting) this.#serverAppBytes += Math.max(0, length - this.#lengths.overhead)
     this.#counting = false
   }
 
-  /** Java origins pad alerts too; an answer of exactly 18 bytes is taken for one, knowingly. */
+  /** 35 is also an answer of 18 bytes: it is an alert only of an origin whose Finished was padded. */
   #isServerAlert(length: number): boolean {
-    return length === this.#lengths.alert || length === this.#lengths.paddedAlert
+    return (
+      length === this.#lengths.alert || (this.#originPads && length === this.#lengths.paddedAlert)
+    )
+  }
+
+  /**
+   * An origin that asked for a client certificate says no in its first record after the client's flight; by
+   * then a client of TLS 1.3 holds the session for established, and may have sent its request. An alert in
+   * answer to the client's own is a farewell.
+   */
+  #refusesClient(): boolean {
+    return (
+      this.#finished &&
+      this.#askedForCertificate() &&
+      this.#serverRecords === 0 &&
+      this.#tailRecords === 0
+    )
+  }
+
+  /** Records of the client before its Finished: its Certificate, be it an empty one, or early data. */
+  #askedForCertificate(): boolean {
+    return this.#flightRecords > 0 && !this.#earlyData
+  }
+
+  /** JSSE's origins send a ticket, one, and so did all that were seen once they had a client's certificate. */
+  #mustTicket(): boolean {
+    return this.#originPads || (this.#askedForCertificate() && this.#flightBytes > emptyCertificate)
   }
 
   /**
@@ -139,7 +206,7 @@ export class Tls13Judge implements ProtocolJudge {
    * With early data under way the origin's own flight would look the same.
    */
   #finishedInOneRecord(): boolean {
-    return !this.#earlyData && this.#flightRecords > 0 && this.#alertBy !== "client"
+    return this.#askedForCertificate() && this.#alertBy !== "client"
   }
 
   /**
@@ -147,18 +214,24 @@ export class Tls13Judge implements ProtocolJudge {
    * request along with its Finished gets them "after its first data". So the first record after
    * the Finished, and a second one just as long, are no answer by bytes; a first one alone
    * still counts as an answer, because an origin without tickets looks like that. On resumption
-   * OpenSSL sends no new ticket (measured), so that everything is an answer then.
+   * OpenSSL's origins send no new ticket, GnuTLS's send two (measured): a lone one is an answer by
+   * its bytes too then, once no second one has followed.
    */
   #isTicket(length: number): boolean {
-    if (this.#resumed) return false
-    if (this.#serverRecords === 1 && length >= shortestTicket && length <= longestTicket) {
+    if (this.#ticketBefore) return false
+    const longest = longestTicket + (this.#askedForCertificate() ? this.#flightBytes : 0)
+    if (this.#serverRecords === 1 && length >= shortestTicket && length <= longest) {
       this.#ticket = { length, afterData: this.#sent > 0, second: false }
       return true
     }
-    if (this.#serverRecords === 2 && this.#ticket?.length === length) {
+    if (this.#serverRecords === 2 && this.#ticket && this.#isAlike(length, this.#ticket.length)) {
       this.#ticket = { ...this.#ticket, second: true }
       return true
     }
     return false
+  }
+
+  #isAlike(length: number, first: number): boolean {
+    return Math.abs(length - first) <= (this.#askedForCertificate() ? ticketsDiffer : 0)
   }
 }

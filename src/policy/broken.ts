@@ -6,7 +6,7 @@
  * when. It must not know how anybody is told.
  */
 import type { ScopeJudgement } from "../record/scope-judgement.ts"
-import { deviceEntry, evidenceOf, isCovered } from "./learn.ts"
+import { deviceEntry, evidenceOf, isCovered, isTurnedDown } from "./learn.ts"
 import type { GroupChoice } from "./settings.ts"
 import { isRunning, isSameEpoch, type Learned, type Trial, trialKeyOfEntry } from "./trial-key.ts"
 import {
@@ -77,6 +77,7 @@ export function splicedAfterAll(
     if (rounds.some(isHeld(step.now)) || isCovered(learned, scope, step)) continue
     // One that ended before its time, by a re-test or a person, was ended for a reason.
     if (learned.some((entry) => isSame(entry, scope, step.now - choice["hold-for"]))) continue
+    if (isTurnedDown(learned, scope, choice["hold-for"], step)) continue
     const entry = deviceEntry(step, {
       id: JSON.stringify(["broken", step.common.tenant, key, iso(since), rounds.length]),
       scope: { ...scope, device_group: null, client_network: null, destination_network: null },

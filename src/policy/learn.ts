@@ -43,6 +43,7 @@ export function learnedFrom(
   if (!inForce && choice.mode !== "learn") return []
   const { scope, id, expires_at } = trial
   if (scope.device_id === null || isCovered(learned, scope, step)) return []
+  if (isTurnedDown(learned, scope, choice["hold-for"], step)) return []
   const reason = `${scope.sni} refuses the inspection certificate and works without it (trial ${id})`
   const entry = deviceEntry(step, {
     id: `learned|${id}`,
@@ -105,6 +106,8 @@ export function ofGroups(
   const choice = controlOf(settings, [group])
   const living = known.find((entry) => isLive(entry, now))
   if (living) return joined(living, trial)
+  const key = { device_id: null, stack: null, sni }
+  if (known.some((entry) => isTurnedDown([entry], key, choice["hold-for"], step))) return []
   // One that ended before its time was ended for a reason; that holds as long as it would have.
   if (known.some(({ created_at }) => Date.parse(created_at) > now - choice["hold-for"])) return []
   return [groupEntry({ group, by, choice, ...(judgement && { judgement }) }, trial, step)]
@@ -216,6 +219,30 @@ function replaced(
 
 export function ended(entry: Learned, now: number): Learned {
   return { ...entry, expires_at: iso(now), learned: { ...entry.learned, retest: null } }
+}
+
+/**
+ * Whether a person has ended something learned that was about this key, not longer ago than what is
+ * confirmed holds: however long it had lasted, that word stands, and a new confirmation opens nothing.
+ */
+export function isTurnedDown(
+  learned: readonly Learned[],
+  key: Pick<RegisterEntry["scope"], "device_id" | "stack" | "sni">,
+  holdFor: number,
+  { deviceOf, endedByHand, now }: Pick<TrialStep, "deviceOf" | "endedByHand" | "now">,
+): boolean {
+  return learned.some(
+    ({ id, scope, expires_at }) =>
+      scope.sni === key.sni &&
+      expires_at !== null &&
+      Date.parse(expires_at) > now - holdFor &&
+      (scope.stack === null || scope.stack === key.stack) &&
+      (scope.device_id === null || scope.device_id === key.device_id) &&
+      (scope.device_group === null ||
+        key.device_id === null ||
+        deviceOf(key.device_id).groups.includes(scope.device_group)) &&
+      endedByHand(id),
+  )
 }
 
 /** Whether something learned is in force for this device's connections to the name. */

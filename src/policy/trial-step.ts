@@ -43,6 +43,8 @@ export interface TrialStep extends Origin {
   useOf: (entryId: string) => Use | null
   /** The device that was seen last under an entry, as far as anybody remembers. */
   lastUser: (entryId: string) => string | null
+  /** Whether it was a person who ended the entry, by removing or rejecting it. */
+  endedByHand: (entryId: string) => boolean
   /** One that inventory does not know is in no group. */
   deviceOf: (deviceId: string) => KnownDevice
   /** How many devices inventory has in a group. */

@@ -12,7 +12,13 @@ export const Timestamp = z.iso.datetime({ precision: 3 })
 /** A time given by another system: any RFC 3339 form, kept as UTC with milliseconds. */
 export const AnyTimestamp = z.iso
   .datetime({ offset: true, local: false })
-  .transform((text) => new Date(text).toISOString())
+  .transform((text, context) => {
+    const utc = new Date(text).toISOString()
+    // 9999-12-31T23:59:59-01:00 lies in a year of six digits, which no reader takes.
+    if (utc.length === 24) return utc
+    context.addIssue({ code: "custom", message: "lies beyond the years 0000 to 9999 of UTC" })
+    return z.NEVER
+  })
 
 /** An identifier of a record: up to 128 printable characters without spaces. */
 export const RecordId = z.string().regex(/^[\x21-\x7e]{1,128}$/, "1-128 printable characters")

@@ -1,5 +1,10 @@
 import t from "tap"
-import { acceptanceIndex, appKey, stackKey } from "../../src/analytics/acceptance-index.ts"
+import {
+  acceptanceIndex,
+  appKey,
+  type Conduct,
+  stackKey,
+} from "../../src/analytics/acceptance-index.ts"
 import { groupByKey } from "../../src/analytics/actor.ts"
 import { keysOfPlace } from "../../src/analytics/key-evidence.ts"
 import { sightings } from "../../src/analytics/sighting.ts"
@@ -40,7 +45,7 @@ t.test(
       isProof: (domain) => domain !== "own.example",
     })
     const cut = seen.attempts[0]?.cut ?? ""
-    const domains = (found: readonly { domain: string }[] = []) => found.map(({ domain }) => domain)
+    const domains = (found?: Conduct) => found?.domains.map(({ domain }) => domain)
     t.same(domains(index.byApp.get(appKey(`${cut}|device`, bank, "7.1", stack1))), [
       "maps.example",
       "news.example",

@@ -43,7 +43,12 @@ function on(given: DeviceEvidence, over: Partial<DeviceEvidence> = {}): DeviceEv
 
 const C = (over: Partial<DeviceEvidence> = {}) => on(confirmedWorld(), over)
 const P = (over: Partial<DeviceEvidence> = {}) =>
-  on(evidence({ attempts: refusedAt([1, 3, 5]) }), over)
+  on(
+    evidence({
+      attempts: [...acceptsElsewhere(who(), {}, ["www.news.example"]), ...refusedAt([1, 3, 5])],
+    }),
+    over,
+  )
 const O = (over: Partial<DeviceEvidence> = {}) =>
   on(evidence({ flows: [0, 1, 2].map((hour) => by(zeekFlow(target, hour * HOUR))) }), over)
 /** Five sessions of a second and 3 KiB each within a few minutes, around the proxy. */
@@ -290,6 +295,16 @@ const confidences: (Row & { confidence: string | undefined })[] = [
     name: "P + M + S",
     given: P({ ...managed, app_events: [background] }),
     confidence: "medium",
+  },
+  {
+    name: "P + M + S where the stack accepts nothing around the refusals",
+    given: P({ ...managed, app_events: [background], attempts: refusedAt([1, 3, 5]) }),
+    confidence: "low",
+  },
+  {
+    name: "P + M + S where MDM says that the CA is missing",
+    given: P({ postures: [posture({ inspection_ca: "absent" })], app_events: [background] }),
+    confidence: "record",
   },
   { name: "C alone", given: C(), confidence: "low" },
   {

@@ -52,7 +52,7 @@ t.test("each verdict has its letter, or none", async (t) => {
   )
   t.same(letters, {
     accepts: null,
-    mixed: null,
+    mixed: "W",
     "refuses-everything": "E",
     "refuses-here": "P",
     suspected: "W",

@@ -12,6 +12,10 @@ t.test("the defaults are what docs/analytics.md says", async (t) => {
     "network-destinations": 3,
     "allowed-lateness": 604_800_000,
     "spare-window": 10_000,
+    "trust-within": 3_600_000,
+    "trust-near": 1_800_000,
+    "app-accepts": 2,
+    "stack-accepts": 4,
   })
   t.same(settings["categories-expected-to-pin"], ["finance", "authentication", "messaging"])
   t.same(Object.keys(settings.AN1725), [
@@ -35,6 +39,7 @@ t.test("what is wrong is refused with a reason", async (t) => {
   const rows: [string, unknown, RegExp][] = [
     ["an unknown key", { AN1725: { timeWindow: "5m" } }, /timeWindow/],
     ["a tunable of the other analytic", { AN1726: { RetryPatternWindow: "5m" } }, /RetryPattern/],
+    ["more devices than are told", { "baseline-devices": 32 }, /31/],
     ["a number for a duration", { scope: { window: 60 } }, /string/],
     ["a bucket of no length", { scope: { bucket: "0s" } }, /longer than nothing/],
     ["a URL as a destination", { AN1725: { AllowedDestinationList: ["https://x/"] } }, /host/],

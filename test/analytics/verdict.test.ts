@@ -9,6 +9,7 @@ import { refusedAt, seenAt, settings, trialAt } from "./worlds.ts"
 
 const plain: Circumstances = {
   qualifying: null,
+  doubt: null,
   ceilings: [],
   everything: null,
   platformExpected: false,
@@ -54,6 +55,7 @@ t.test("the table is asked from the top", async (t) => {
     ["no qualifying acceptance", controlled, {}, "refuses-here"],
     ["a ceiling", controlled, { qualifying, ceilings: ["Held."] }, "suspected"],
     ["all of it", controlled, { qualifying }, "confirmed"],
+    ["trust not shown around it", controlled, { qualifying, doubt: "Not then." }, "probable"],
     ["no control", refused, { qualifying }, "suspected"],
   ]
   for (const [name, given, seen, verdict] of rows) t.equal(ask(given, seen).verdict, verdict, name)

@@ -4,6 +4,7 @@ import { hostname, userInfo } from "node:os"
 import { promisify } from "node:util"
 import t, { type Test } from "tap"
 import { bypass } from "../../src/cli/bypass.ts"
+import { printable } from "../../src/cli/printable.ts"
 import { openStore } from "../../src/evidence/open.ts"
 import type { Store } from "../../src/evidence/store.ts"
 import { RegisterEntry } from "../../src/record/register-entry.ts"
@@ -189,8 +190,8 @@ t.test("what is covered already is renewed, not added beside", async (t) => {
   await say(...add.with(2, "push.example"))
   store.putRegister([registerEntry("past", "past.example", ten - 400 * day)], "test", ten)
   await say(...add.with(2, "past.example"))
-  const proposed: RegisterEntry = { ...registerEntry("p", "p.example", null), standing: "proposed" }
-  store.putRegister([proposed], "correlator", ten)
+  const elsewhere = registerEntry("p", "p.example", null)
+  store.putRegister([{ ...elsewhere, standing: "proposed", tenant: "default" }], "correlator", ten)
   await t.rejects(say(...add.with(2, "p.example")), { message: /p proposes the same; .*accept p/ })
 })
 
@@ -393,6 +394,30 @@ t.test("list shows what is urgent first, and how many need attention", async (t)
   await t.rejects(say("list", "--kind", "odd"), { message: /none of operator, platform/ })
 })
 
+t.test("nothing that somebody wrote reaches the terminal as a control sequence", async (t) => {
+  const { say } = desk(t)
+  await say(
+    ...["add", "--device", "d\u001b]0;t\u0007", "--sni", "a.example", "--expires", "1d"],
+    ...["--owner", "red\u001b[31m\nb-00000000 forged", "--reason", "r\u009b2J"],
+  )
+  const list = (await say("list")).out
+  t.equal(list.split("\n").length, 4, "head, one entry, the sum")
+  const id = list.match(/b-[0-9a-f]{8}/)?.[0] ?? ""
+  for (const { out } of [await say("list"), await say("show", id), await say("list", "--json")])
+    for (const line of out.split("\n")) t.equal(printable(line), line)
+})
+
+t.test("an entry that the running sensor would not go by is not added", async (t) => {
+  const { store, say } = desk(t)
+  const declared = { source: "rule" as const, tenant: "acme", declared: "{}" }
+  store.putRegister([{ ...registerEntry("rule:push", "*", null), ...declared }], "config", ten)
+  await t.rejects(say(...add), {
+    message: /serves tenant acme, and would not go by an entry of default; give .* --config/,
+  })
+  store.putRegister([{ ...registerEntry("r", "a.example", null), tenant: "formerly" }], "x", ten)
+  t.match((await say("list")).out, /\(tenant formerly: idle here\) a\.example/)
+})
+
 t.test("a verb or a data directory that is none is said, and no directory is made", async (t) => {
   await t.rejects(bypass([]), { message: /bypass add\|list\|show/ })
   await t.rejects(bypass(["toString"]), { message: /bypass add\|list\|show/ })
@@ -412,6 +437,11 @@ t.test(
       promisify(execFile)(process.execPath, [main, "bypass", ...args, "--data", dir], {
         env: { ...process.env, SUDO_USER: "somebody-else" },
       })
+    // Who reads may leave after the first line.
+    await promisify(execFile)("bash", [
+      "-c",
+      `set -o pipefail; "${process.execPath}" "${main}" bypass list --data "${dir}" | true`,
+    ])
     const [version, seq] = [store.dataVersion(), store.registerAuditSeq()]
     const [added, failed] = await Promise.allSettled([
       run(add),

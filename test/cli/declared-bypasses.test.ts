@@ -54,12 +54,48 @@ t.test("what is declared stands in the register until the configuration drops it
   })
 
   declare({ rules: [] }, later)
-  t.strictSame(mine(), [])
-  t.ok(store.get("register", "r-1"), "entries of the register itself stay")
+  const ended = { expires_at: new Date(later).toISOString() }
+  t.match(mine(), [
+    { id: "rule:push", ...ended },
+    { id: "list:health", ...ended },
+  ])
+  t.match(store.get("register", "r-1"), { expires_at: null }, "entries of the register itself stay")
   t.match(store.registerAudit(seq + 1, 10).slice(0, 1), [
     { what: "removed", who: "config", reason: /^not in \/etc\/p.yaml, revision / },
   ])
 })
+
+t.test(
+  "what passed by a rule stays known when the rule is taken out, and put in again",
+  async (t) => {
+    const store = openStore(newDir(t))
+    t.teardown(() => store.close())
+    const hit = (event: "open" | "close", part: string, bytes: number) => ({
+      entry_id: "rule:push",
+      at_ms: later,
+      event,
+      sensor_id: "s",
+      connection_id: `c${part}`,
+      bytes,
+    })
+    const use = () => {
+      const { hits, bytes, expires_at } = store.get("register", "rule:push") ?? {}
+      return { hits, bytes, ended: expires_at !== null }
+    }
+    declareIn(store, config({ rules: [push] }), null, ten)
+    store.useRegister([hit("open", "", 0), hit("close", "/1", 100)])
+    t.match(declareIn(store, config({}), null, later), { removed: 1 })
+    t.match(declareIn(store, config({}), null, later), { removed: 0 }, "it ends once")
+    store.useRegister([hit("close", "", 5_000)])
+    t.strictSame(use(), { hits: 1, bytes: 5_100, ended: true }, "a connection outlasts its rule")
+    t.match(declareIn(store, config({ rules: [push] }), null, later), { changed: 1 })
+    t.strictSame(use(), { hits: 1, bytes: 5_100, ended: false })
+    t.strictSame(
+      store.registerHistory("rule:push").map(({ what }) => what),
+      ["added", "removed", "renewed"],
+    )
+  },
+)
 
 t.test(
   "settings by which something is spliced are declared, those that refuse are not",

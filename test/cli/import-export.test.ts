@@ -54,11 +54,16 @@ async function importedFiles(store: Store, files: string[], now = ten) {
   }
 }
 
-/** Of this tenant, and no trial that runs: such entries are not taken as they stand. */
+/** Of this tenant; what is in force no trial, not declared, and not wide: others are not taken as they
+ * stand. */
 function comesInAsItStands(record: RecordOf[Kind]): RegisterEntry {
   const entry = record as RegisterEntry
-  const ended = entry.kind === "trial" ? { expires_at: iso(ten - 1) } : {}
-  return { ...entry, tenant: defaults.tenant, ...ended }
+  const { kind, source, scope } = entry
+  const ours = { ...entry, tenant: defaults.tenant }
+  if (kind === "trial" || source !== "register") return { ...ours, expires_at: iso(ten - 1) }
+  const networks = { client_network: "10.0.0.0/8", destination_network: null }
+  const narrow = { ...scope, sni: "a.example", ...networks }
+  return { ...ours, scope: narrow, expires_at: iso(ten + 60_000) }
 }
 
 t.test(
@@ -345,7 +350,8 @@ t.test(
 
 t.test("an imported register entry is audited as such", async (t) => {
   const store = newStore(t)
-  const line = JSON.stringify({ record: "register", ...registerEntry("r", "a.example", null) })
+  const entry = registerEntry("r", "a.example", ten + 60_000)
+  const line = JSON.stringify({ record: "register", ...entry })
   const stdin = Readable.from([Buffer.from(line.slice(0, 40)), Buffer.from(line.slice(40))])
   const summary = await importFiles({
     store,
@@ -426,6 +432,80 @@ t.test("trials and declared bypasses of this sensor are not replaced by import",
   ])
   t.equal(text, "register: 2 conflicts\n")
   t.equal(await exported(store, ["register"]), before)
+})
+
+t.test("an entry may not take the id of what the configuration declares", async (t) => {
+  const store = newStore(t)
+  const ids = ["rule:push", "list:apple", "setting:ca.on-expired"]
+  const lines = ids.map((id) =>
+    JSON.stringify({ record: "register", ...registerEntry(id, "a.example", null) }),
+  )
+  const { messages, exitCode } = await imported(t, store, "in.ndjson", lines.join("\n"))
+  t.match(messages, [/^in.ndjson:1: id: rule:push .* give it another/, /list:apple/, /setting:ca/])
+  t.same([exitCode, [...store.all("register")]], [1, []])
+})
+
+t.test(
+  "what nobody may open, and what matches nothing, is refused; what opens much is told",
+  async (t) => {
+    const store = newStore(t)
+    const line = (id: string, scope: object, ends: string | null = iso(ten + 60_000)) => {
+      const entry = registerEntry(id, "a.example", null)
+      const nothing = { ...entry.scope, sni: null }
+      return JSON.stringify({
+        record: "register",
+        ...entry,
+        scope: { ...nothing, ...scope },
+        expires_at: ends,
+      })
+    }
+    const { messages, text } = await imported(
+      t,
+      store,
+      "in.ndjson",
+      [
+        line("all", {}),
+        line("com", { sni: "*.com" }),
+        line("odd", { sni: "*." }),
+        line("bits", { destination_network: "2001:db8::1/32" }),
+        line("wide", { device_group: "pilot" }, null),
+        line("narrow", { sni: "bücher.example" }),
+        line("over", {}, iso(ten - 1)),
+        JSON.stringify({
+          record: "register",
+          ...registerEntry("list:elsewhere", "*", null),
+          source: "list",
+        }),
+      ].join("\n"),
+    )
+    t.match(messages, [
+      /^in.ndjson:1: scope: of all: say what it is about/,
+      /:2: scope: of com: .*where anybody registers domains/,
+      /:3: scope: of odd: host pattern "\*\.": not a host name/,
+      /it has bits beyond its prefix; write 2001:db8::\/32/,
+      /:5: wide names neither a host.*, and ends never; `pinsensor bypass renew`/,
+      /:8: source: list:elsewhere is declared by the configuration of another sensor/,
+    ])
+    t.equal(text, "register: 4 added, 4 bad\n")
+    t.strictSame(
+      store.registerEntries(ten).map(({ id }) => id),
+      ["wide", "narrow"],
+    )
+    t.match(store.get("register", "list:elsewhere"), { expires_at: iso(ten) })
+  },
+)
+
+t.test("an end outside of the years of four digits is refused", async (t) => {
+  const store = newStore(t)
+  const expires_at = "9999-12-31T23:59:59-01:00"
+  const line = JSON.stringify({
+    record: "register",
+    ...registerEntry("r", "a.example", null),
+    expires_at,
+  })
+  const { messages, exitCode } = await imported(t, store, "in.ndjson", line)
+  t.match(messages, [/^in.ndjson:1: expires_at: lies beyond the years/])
+  t.equal(exitCode, 1)
 })
 
 t.test("a bypass of another tenant is refused", async (t) => {

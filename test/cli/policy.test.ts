@@ -29,6 +29,7 @@ function configured(t: Test) {
   const dir = newDir(t)
   const file = join(dir, "p.yaml")
   const config = {
+    tenant: "acme",
     data: join(dir, "var"),
     ca: { dir },
     hosts: { "push.example": ["192.0.2.9"] },
@@ -137,7 +138,7 @@ t.test("list shows rules, register, lists and control, for people and as JSON", 
   t.match(out, /push: splice \(operator\) if host is push.example, far.example; owner ann/)
   t.match(out, /there is none yet/)
   t.match(out, /captive-portal \(auto\): 0 spliced, \d+ inspected/)
-  t.match(out, /splice-for: 2m/)
+  t.match(out, /splice-for: 2m\n.*\n {2}bytes: 50.0 MiB\n/)
   const store = openStore(data)
   store.putRegister(
     [

@@ -149,3 +149,14 @@ t.test("db check of a directory without a database makes none", async (t) => {
   t.notOk(existsSync(join(data, "evidence.sqlite")))
   t.throws(() => db(["look"]), { message: /db check/ })
 })
+
+t.test("every verb tells what it takes, and does nothing else, when it is asked for help", (t) => {
+  const main = new URL("../../src/cli/main.ts", import.meta.url).pathname
+  const ask = (...args: string[]) =>
+    spawnSync(process.execPath, [main, ...args], { timeout: 20_000 })
+  const one = ask("bypass", "add", "--help")
+  t.equal(one.status, 0)
+  t.match(String(one.stdout), /^pinsensor bypass list .*\n[\s\S]*pinsensor bypass add /)
+  t.equal(ask("constructor").status, 2, "what is no verb is none")
+  t.end()
+})

@@ -20,7 +20,7 @@ import { startPinsensor } from "../support/pinsensor.ts"
 import { holds } from "../support/processes.ts"
 import { startLoad, type Visit } from "../support/tls-load.ts"
 
-const rounds = Number(process.env["PINSENSOR_KILLS"] ?? 3)
+const rounds = Number(process.env["PINSENSOR_KILLS"] ?? 2)
 /** What the recorder may hold back: a batch of 1,000 records, sent after 50 ms at the latest. How
  * long a commit takes on a loaded machine is on top of that. */
 const batch = 1_000

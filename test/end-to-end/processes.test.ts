@@ -5,7 +5,7 @@ import net from "node:net"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import tls from "node:tls"
-import t from "tap"
+import t, { type Test } from "tap"
 import { openStore } from "../../src/evidence/open.ts"
 import type { Attempt } from "../../src/record/attempt.ts"
 import { newDir } from "../evidence/fixtures.ts"
@@ -31,6 +31,7 @@ const common = {
   "allow-destination": ["127.0.0.0/8"],
   "origin-ca": publicCa.file,
 }
+const patient = { ...common, limits: { "drain-time": "20s" } }
 const rolesOf = (sensor: RunningSensor, role: string) =>
   childrenOf(sensor.pid).filter((child) => child.role === role)
 const events = (sensor: RunningSensor, name: string) => sensor.log.filter(({ msg }) => msg === name)
@@ -52,7 +53,7 @@ const isOf = (client: string) => (attempt: Attempt) =>
 
 t.test("of processes that are killed one by one only what they held is lost", async (t) => {
   const origin = await httpsOrigin(publicCa, [host])
-  const sensor = await startPinsensor({ ...common, workers: 2 })
+  const sensor = await startPinsensor({ ...patient, workers: 2 })
   t.teardown(() => Promise.all([sensor.remove(), origin.close()]))
   const ca = await readFile(sensor.ca, "utf8")
   const trusting = tls.createSecureContext({ ca })
@@ -119,6 +120,8 @@ t.test("of processes that are killed one by one only what they held is lost", as
     await sensor.restart()
     t.equal(await visits(3), 3, "it can be started again at once")
   })
+
+  await t.test("SIGINT lets a download finish, and records it", (t) => drains(t, sensor, "SIGINT"))
 })
 
 /** A tunnel in which nothing is said: it belongs to one worker. */
@@ -130,29 +133,35 @@ function tunnel(proxy: string): Promise<net.Socket> {
   return new Promise((resolve) => socket.once("data", () => resolve(socket)))
 }
 
-for (const signal of ["SIGTERM", "SIGINT"] as const)
-  t.test(`${signal} lets a download finish, and records it`, async (t) => {
-    const origin = await slowOrigin(publicCa, host)
-    const sensor = await startPinsensor({ ...common, limits: { "drain-time": "20s" } })
-    t.teardown(() => Promise.all([sensor.remove(), origin.close()]))
-    const ca = await readFile(sensor.ca, "utf8")
-    const running = await download(sensor.proxy, host, origin.port, ca, 15)
-    await running.begun
-    process.kill(sensor.pid, signal)
-    await sleep(300)
-    // A second one changes nothing.
-    process.kill(sensor.pid, signal)
-    const refused = await new Promise((resolve) => {
-      const [address, port] = sensor.proxy.split(":")
-      const socket = net.connect(Number(port), address)
-      socket.on("error", () => resolve(true)).on("connect", () => resolve(false))
-    })
-    t.ok(refused, "no new connection is taken")
-    t.equal(await running.over, 15_000, "all of it arrives")
-    t.ok(await holds(() => sensor.exitCode() === 0, soon), "the exit code is 0")
-    t.match(attemptsOf(sensor).find(isOf(running.client)), { outcome: "accepted" })
-    t.strictSame(events(sensor, "process-died"), [])
+/** A signal to the supervisor, while a client downloads. */
+async function drains(t: Test, sensor: RunningSensor, signal: NodeJS.Signals): Promise<void> {
+  const origin = await slowOrigin(publicCa, host)
+  t.teardown(() => origin.close())
+  const died = events(sensor, "process-died").length
+  const ca = await readFile(sensor.ca, "utf8")
+  const running = await download(sensor.proxy, host, origin.port, ca, 15)
+  await running.begun
+  process.kill(sensor.pid, signal)
+  await sleep(300)
+  // A second one changes nothing.
+  process.kill(sensor.pid, signal)
+  const refused = await new Promise((resolve) => {
+    const [address, port] = sensor.proxy.split(":")
+    const socket = net.connect(Number(port), address)
+    socket.on("error", () => resolve(true)).on("connect", () => resolve(false))
   })
+  t.ok(refused, "no new connection is taken")
+  t.equal(await running.over, 15_000, "all of it arrives")
+  t.ok(await holds(() => sensor.exitCode() === 0, soon), "the exit code is 0")
+  t.match(attemptsOf(sensor).find(isOf(running.client)), { outcome: "accepted" })
+  t.equal(events(sensor, "process-died").length, died)
+}
+
+t.test("SIGTERM lets a download finish, and records it", async (t) => {
+  const sensor = await startPinsensor(patient)
+  t.teardown(() => sensor.remove())
+  await drains(t, sensor, "SIGTERM")
+})
 
 t.test("what is not done within the drain time is cut off, and recorded too", async (t) => {
   const origin = await slowOrigin(publicCa, host)

@@ -156,7 +156,7 @@ t.test("an origin that does not answer is waited for no longer than upstream-tim
   const hole = await blackHole()
   t.teardown(() => hole.close())
   const fillers = legsTo(hole.port)
-  const limits = { "upstream-time": "1s" }
+  const limits = { "upstream-time": "2s" }
   const sensor = await testSensor(t, { rules, limits })
   const before = held()
   const began = performance.now()
@@ -172,12 +172,12 @@ t.test("an origin that does not answer is waited for no longer than upstream-tim
     t.equal((await received(other)).bytes.toString(), "bye", "others are served meanwhile")
     other.destroy()
   }
-  t.ok(performance.now() - began < 1_000, "without waiting for it")
+  t.ok(performance.now() - began < 2_000, "without waiting for it")
 
   await Promise.all(ended)
-  t.ok(await holds(() => sensor.sensor.open === 0, 5_000), "all of them are ended")
+  t.ok(await holds(() => sensor.sensor.open === 0, 8_000), "all of them are ended")
   const took = performance.now() - began
-  t.ok(took < 4_000, `after ${Math.round(took)} ms`)
+  t.ok(took < 7_000, `after ${Math.round(took)} ms`)
   const failed = sensor.attempts.filter(({ destination_port }) => destination_port === hole.port)
   t.equal(failed.length, 20)
   for (const one of failed) {

@@ -247,6 +247,23 @@ t.test("the holders of an address are all devices that ever had it, by prefix to
   t.same(index.holders("192.0.2.1"), [])
 })
 
+t.test("a device held an address until its last binding of it ended", async (t) => {
+  const index = new BindingIndex(
+    [
+      binding("b1", "10.0.0.5", "one", ["9:00", "10:00"]),
+      binding("b2", "::ffff:10.0.0.5", "one", ["10:00", "11:00"]),
+      binding("b3", "10.0.0.6", "one", ["12:00", "13:00"]),
+      binding("b4", "10.0.0.5", "two", ["13:00", null]),
+      binding("b5", "10.0.0.0/24", "gateway", ["9:00", "10:00"]),
+    ],
+    berlin,
+  )
+  t.equal(index.heldUntil("one", "10.0.0.5"), ms("11:00"))
+  t.ok(index.heldUntil("two", "10.0.0.5") > ms("23:00"))
+  t.equal(index.heldUntil("gateway", "10.0.0.5"), Number.POSITIVE_INFINITY, "a prefix says nothing")
+  t.equal(index.heldUntil("three", "10.0.0.5"), Number.POSITIVE_INFINITY, "nor does nothing")
+})
+
 t.test("overlapping intervals are found as a plain scan finds them", async (t) => {
   const minutes = fc.integer({ min: 0, max: 600 })
   const spans = fc.array(fc.tuple(minutes, minutes), { maxLength: 40 })

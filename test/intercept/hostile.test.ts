@@ -247,7 +247,7 @@ t.test("hellos that no library would send do not take the sensor down", async (t
   client.destroy()
 })
 
-t.test("a thousand clients at once are each recorded", async (t) => {
+t.test("three hundred clients at once are each recorded", async (t) => {
   const sensor = await testSensor(t)
   const first = await tlsThrough(sensor, plainTarget)
   await handshake(first)
@@ -262,9 +262,9 @@ t.test("a thousand clients at once are each recorded", async (t) => {
     await received(raw)
     raw.destroy()
   }
-  await Promise.all(Array.from({ length: 1_000 }, one))
-  for (let i = 0; sensor.attempts.length < 1_001 && i < 200; i++) await pause(20)
-  t.equal(sensor.attempts.length, 1_001)
+  await Promise.all(Array.from({ length: 300 }, one))
+  for (let i = 0; sensor.attempts.length < 301 && i < 200; i++) await pause(20)
+  t.equal(sensor.attempts.length, 301)
   const outcomes = new Set(sensor.attempts.slice(1).map(({ outcome }) => outcome))
   t.same([...outcomes], ["refused-close"])
   t.equal(sensor.sensor.open, 0)

@@ -1,5 +1,6 @@
 /** What an origin does to the connection, and that none of it counts against the client. */
 import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer, type Socket } from "node:net"
 import { tmpdir } from "node:os"
@@ -324,21 +325,23 @@ t.test("a pin check after Finished is seen though the origin answers its end lat
 })
 
 t.test("a client that leaves while the origin is dialled has judged nothing", async (t) => {
-  const slow = createServer((socket) => {
-    setTimeout(() => inner.emit("connection", socket), 150)
-  })
   const inner = echo(good)
+  let dialled = Promise.withResolvers<Socket>()
+  const slow = createServer((socket) => dialled.resolve(socket))
   const target = `${name}:${await listening(t, slow)}`
   const { liveHello } = await import("../observe/real-hellos.ts")
   const hello = await liveHello({ servername: name })
   for (const end of ["fin", "rst"] as const)
     await t.test(end, async (t) => {
       const sensor = await testSensor(t)
+      dialled = Promise.withResolvers()
       const raw = await tunnel(sensor, target)
       raw.write(hello)
-      await pause(30)
-      if (end === "fin") raw.end()
-      else raw.resetAndDestroy()
+      const leg = await dialled.promise
+      // The origin answers only after the client's end is on its way.
+      if (end === "fin") await new Promise<void>((sent) => raw.end(sent))
+      else await once(raw.resetAndDestroy(), "close")
+      inner.emit("connection", leg)
       const attempt = await sensor.attempt()
       t.match(attempt, { outcome: "abandoned", end, ended_by: "client", leaf: null })
       t.equal(attempt.token, `H....|${end}:client`)

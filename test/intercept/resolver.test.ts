@@ -99,13 +99,13 @@ t.test("one family is not waited for long, and asked for again soon", async (t) 
 t.test("slow names do not keep others waiting, however many they are", async (t) => {
   const answer: DnsServer["answer"] = (name, type) =>
     name.startsWith("slow") ? null : holds(a("192.0.2.1"))(name, type)
-  const { names, server } = await resolver(t, answer, { deadline: 1_000 })
+  const { names, server } = await resolver(t, answer, { deadline: 2_000 })
   // More at once would not fit into the socket of a server that shares our event loop.
   const slow = Array.from({ length: 100 }, (_, n) => names.resolve(`slow-${n}.test`))
   const results = Promise.allSettled(slow)
   const began = performance.now()
   t.strictSame(await names.resolve("quick.test"), ["192.0.2.1"])
-  t.ok(performance.now() - began < 900, "at once")
+  t.ok(performance.now() - began < 1_900, "at once")
   t.ok(server.asked.length >= 200, "and all were asked")
   for (const { status } of await results) t.equal(status, "rejected")
 })
@@ -214,11 +214,11 @@ t.test("an old answer is used for a bounded time, and never for a name that is g
 })
 
 t.test("a name that nobody answers for is not waited for twice", async (t) => {
-  const { names, troubles, time } = await resolver(t, () => null, { deadline: 100 })
+  const { names, troubles, time } = await resolver(t, () => null, { deadline: 400 })
   await t.rejects(names.resolve("slow.test"), { code: "ETIMEOUT" })
   const began = performance.now()
   await t.rejects(names.resolve("slow.test"), { code: "ETIMEOUT" })
-  t.ok(performance.now() - began < 90)
+  t.ok(performance.now() - began < 350)
   t.strictSame(troubles, ["slow.test ETIMEOUT"])
   time.now = defaultResolverLimits.slowTtl - 1
   await t.rejects(names.resolve("slow.test"), { code: "ETIMEOUT" })

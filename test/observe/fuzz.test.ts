@@ -7,7 +7,7 @@ import { fuzzTargets, targetNamed } from "../nightly/fuzz/targets.ts"
 
 const seed = 20_260
 /** Inputs of the target with the largest share; the others have as many as their shares say. */
-const most = 1_200
+const most = 600
 
 t.test("mutated input breaks no property of what reads it", async (t) => {
   const largest = Math.max(...fuzzTargets.map(({ share }) => share))
@@ -54,7 +54,13 @@ t.test("a property that does not hold is told with the input that shows it", asy
 
 t.test("an input that takes too long is told", async (t) => {
   const target = planted(([byte]) => {
-    for (const until = performance.now() + 120; byte === 2 && performance.now() < until; );
+    const { user, system } = process.threadCpuUsage()
+    // Time of the CPU, as what judges it: on a machine with more to do 80 ms of the wall may be nothing.
+    const spentMs = () => {
+      const now = process.threadCpuUsage()
+      return (now.user + now.system - user - system) / 1_000
+    }
+    while (byte === 2 && spentMs() < 80);
     return true
   })
   const { failure } = await runTarget({ target, seed, first: 0, count: 100 })

@@ -292,6 +292,21 @@ t.test("who ended a handshake, and how, is in the reason", async (t) => {
   t.equal(reason({ by: "sensor", how: "timeout" }), "timed-out-in-handshake")
 })
 
+t.test(
+  "an alert behind the client's certificate refuses it, unless the client left first",
+  async (t) => {
+    const chunks = [
+      hello,
+      server(serverHelloRecord(0x0304, 0x1302), ...flight),
+      client(ccs, data(25), data(69), data(317)),
+      server(data(19)),
+    ]
+    const said = (by: "client" | "origin") => judged(chunks, 100, { by, how: "fin" })
+    t.match(said("origin"), { verdict: "failed", reason: "server-alert" })
+    t.match(said("client"), { verdict: "sent-only" })
+  },
+)
+
 t.test("a session is settled by strong use, not sooner, and keeps its verdict then", async (t) => {
   const session = new OpaqueSession()
   session.client(hello.bytes)
@@ -305,6 +320,19 @@ t.test("a session is settled by strong use, not sooner, and keeps its verdict th
   t.ok(session.settled)
   session.server(Buffer.from("what comes now is not read"))
   t.match(session.verdict({ by: "client", how: "rst" }), { ...used, serverAppBytes: 1483 })
+})
+
+t.test("on resumption a lone answer is strong use once no ticket can follow it", async (t) => {
+  const session = new OpaqueSession()
+  const psk = [0, 41, 0, 2, 0, 0]
+  session.client(hello.bytes)
+  session.server(bytes(serverHelloRecord(0x0304, 0x1301, new Uint8Array(32), psk), data(53)))
+  session.client(bytes(ccs, data(53), data(317)))
+  session.server(data(284))
+  t.notOk(session.settled, "a second one like it would make both tickets")
+  t.match(session.verdict({ by: "client", how: "fin" }), { ...used, serverAppBytes: 267 })
+  session.server(data(284))
+  t.match(session.verdict({ by: "client", how: "fin" }), { verdict: "sent-only", strong: false })
 })
 
 t.test("what is no TLS is settled at once", async (t) => {

@@ -64,10 +64,29 @@ const rows: Row[] = [
     [...handshake, ["client", 317], ["server", 1417]],
     { answered: true, serverAppBytes: 1400 },
   ],
+  ["an alert is no answer", [...handshake, ["client", 317], ["server", 19]], { answered: false }],
   [
-    "an alert is no answer, padded or not",
-    [...handshake, ["client", 317], ["server", 19], ["server", 35]],
-    { sent: 1, answered: false },
+    "35 is an answer of an origin that does not pad: 18 bytes each way",
+    [...handshake, ["client", 35], ...tickets, ["server", 35]],
+    { sent: 1, answered: true, serverAppBytes: 18 },
+  ],
+  [
+    "a ticket before the client's Finished: what comes later is an answer in full, Go",
+    [...serverFlight, ["server", 147], ["client", 53], ["client", 317], ["server", 1017]],
+    { answered: true, serverAppBytes: 1000 },
+  ],
+  [
+    "a record of the flight that happens to be as long as a Finished makes no ticket of the Certificate",
+    [
+      ["server", 53],
+      ["server", 1000],
+      ["server", 281],
+      ["server", 53],
+      ["client", 53],
+      ["client", 317],
+      ["server", 1017],
+    ],
+    { answered: true, serverAppBytes: 0 },
   ],
   [
     "an alert-sized record before data was data",
@@ -90,14 +109,71 @@ const rows: Row[] = [
     { finished: true, sent: 1 },
   ],
   [
-    "no client certificate, though one was asked for",
+    "no client certificate, though one was asked for: the origin's first record refuses",
     [...serverFlight, ["client", 25], ["client", 53], ["server", 19]],
-    { finished: true, sent: 0 },
+    { finished: true, sent: 0, refused: true },
+  ],
+  [
+    "the same after the request",
+    [...serverFlight, ["client", 25], ["client", 53], ["client", 317], ["server", 19]],
+    { sent: 1, answered: false, refused: true },
+  ],
+  [
+    "no client certificate, and the origin does without",
+    [...serverFlight, ["client", 25], ["client", 53], ...tickets, ["server", 19]],
+    { finished: true, refused: false },
+  ],
+  [
+    "the same from an origin without tickets: its alert answers the client's",
+    [...serverFlight, ["client", 25], ["client", 53], ["client", 19], ["server", 19]],
+    { finished: true, refused: false },
+  ],
+  [
+    "who goes on has refused nothing",
+    [...serverFlight, ["client", 25], ["client", 53], ["server", 19], ["server", 917]],
+    { finished: true, refused: false },
+  ],
+  [
+    "a client certificate makes tickets longer, and two of them differ: OpenSSL",
+    [
+      ...serverFlight,
+      ["client", 791],
+      ["client", 95],
+      ["client", 53],
+      ["client", 317],
+      ["server", 650],
+      ["server", 666],
+    ],
+    { sent: 1, answered: false },
+  ],
+  [
+    "a lone record that may be a ticket is none of an answer where a certificate was asked for: Go",
+    [
+      ...serverFlight,
+      ["client", 791],
+      ["client", 97],
+      ["client", 53],
+      ["client", 317],
+      ["server", 913],
+    ],
+    { sent: 1, answered: false },
   ],
   [
     "client certificate and Finished in one record: the origin's going on tells",
     [...serverFlight, ["client", 1200], ...tickets, ["client", 317], ["server", 517]],
     { finished: true, sent: 1, clientAppBytes: 300, answered: true },
+  ],
+  [
+    "a ticket between CertificateVerify and Finished: Go's origins with client certificates",
+    [
+      ...serverFlight,
+      ["client", 423],
+      ["client", 96],
+      ["server", 529],
+      ["client", 53],
+      ["client", 19],
+    ],
+    { finished: true, sent: 0 },
   ],
   [
     "the same, but the origin refuses the certificate",
@@ -168,6 +244,72 @@ const jsse: Row[] = [
   ],
 ]
 
+/** EncryptedExtensions, Certificate, CertificateVerify, Finished of JSSE under SHA-384. */
+const paddedFlight: Step[] = [
+  ["server", 65],
+  ["server", 436],
+  ["server", 112],
+  ["server", 85],
+]
+
+const ofJsse: Row[] = [
+  [
+    "its ticket behind the request is no answer",
+    [
+      ["client", 69],
+      ["client", 317],
+      ["server", 709],
+    ],
+    { sent: 1, answered: false },
+  ],
+  [
+    "nor are its padded alerts",
+    [
+      ["client", 69],
+      ["client", 317],
+      ["server", 707],
+      ["server", 35],
+      ["server", 35],
+    ],
+    { sent: 1, answered: false },
+  ],
+  [
+    "what comes behind the ticket is",
+    [
+      ["client", 69],
+      ["client", 317],
+      ["server", 709],
+      ["server", 1033],
+    ],
+    { answered: true },
+  ],
+  [
+    "its padded alert refuses a client certificate",
+    [
+      ["client", 25],
+      ["client", 69],
+      ["server", 35],
+    ],
+    { refused: true },
+  ],
+  [
+    "a ticket with a client certificate in it is longer than any other",
+    [
+      ["client", 791],
+      ["client", 96],
+      ["client", 69],
+      ["client", 317],
+      ["server", 1473],
+    ],
+    { sent: 1, answered: false },
+  ],
+]
+
+t.test("an origin on JSSE is known by the padding of its Finished", async (t) => {
+  for (const [title, steps, expected] of ofJsse)
+    t.match(tally([...paddedFlight, ...steps], { suite: 0x1302 }), expected, title)
+})
+
 t.test("JSSE's padded records are seen through, for SHA-384 and for SHA-256", async (t) => {
   for (const [title, steps, expected] of jsse) {
     t.match(tally([...serverFlight, ...steps], { suite: 0x1302 }), expected, title)
@@ -202,17 +344,22 @@ t.test(
   },
 )
 
-t.test("a resumed session's first answer is taken for an answer, not for a ticket", async (t) => {
-  const steps: Step[] = [
-    ["server", 23],
-    ["server", 53],
-    ["client", 53],
-    ["client", 317],
-  ]
-  const answered: Step[] = [...steps, ["server", 1017]]
-  t.match(tally(answered, { resumed: true }), { answered: true, serverAppBytes: 1000 })
-  t.match(tally(steps, { resumed: true }), { sent: 1, answered: false })
-})
+t.test(
+  "on resumption a lone answer is one, and counts once no second ticket can follow",
+  async (t) => {
+    const steps: Step[] = [
+      ["server", 23],
+      ["server", 53],
+      ["client", 53],
+      ["client", 317],
+    ]
+    const answered: Step[] = [...steps, ["server", 1017]]
+    t.match(tally(answered, { resumed: true }), { answered: true, pendingBytes: 1000 })
+    const tickets: Step[] = [...steps, ["server", 284], ["server", 284]]
+    t.match(tally(tickets, { resumed: true }), { answered: false, pendingBytes: 0 }, "GnuTLS")
+    t.match(tally(steps, { resumed: true }), { sent: 1, answered: false })
+  },
+)
 
 t.test("CCM_8 has its own lengths", async (t) => {
   const steps: Step[] = [...serverFlight, ["client", 45], ["client", 11], ["client", 14]]

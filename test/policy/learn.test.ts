@@ -317,3 +317,42 @@ t.test("what is in force covers a device by its id or its group", async (t) => {
   t.equal(covers(one({ device_group: "field" }, "proposed")), false)
   t.equal(covers(one({ device_group: "field" }), noon + hour), false)
 })
+
+t.test("what a person has ended is not learned anew, however long it had lasted", (t) => {
+  const settings = { ...learning({ accept: true, devices: 5 }), hold: "splice" as const }
+  const begun = noon - 30 * day
+  const register = new Register()
+  const given = (now: number) => ({ settings, now })
+  confirm(register, "phone-1", given(begun))
+  const [first] = register.of("learned")
+  if (!first) throw new Error("nothing was learned")
+  // Renewed by re-tests for a month, and then removed.
+  const removed = { ...first, expires_at: iso(noon - hour) }
+  register.entries.set(removed.id, removed)
+  const byHand = { endedByHand: (id: string) => id === removed.id }
+  confirm(register, "phone-1", { ...given(noon), ...byHand })
+  t.strictSame(scopes(register, noon), [], "not for the device it was about")
+  confirm(register, "phone-2", { ...given(noon), ...byHand })
+  t.strictSame(scopes(register, noon + 1), ["phone-2"], "another device is another matter")
+
+  const afterwards = noon - hour + settings["hold-for"] + minute
+  confirm(register, "phone-1", { ...given(afterwards), ...byHand })
+  t.ok(scopes(register, afterwards).includes("phone-1"), "after hold-for it may be learned again")
+  t.end()
+})
+
+t.test("what a person has ended for a group is learned for none of its devices", (t) => {
+  const settings = { ...learning({ accept: true, devices: 2 }), hold: "splice" as const }
+  const register = new Register()
+  const begun = noon - 30 * day
+  confirm(register, "phone-1", { settings, now: begun })
+  confirm(register, "phone-2", { settings, now: begun })
+  const ofGroup = register.of("learned").find(({ scope }) => scope.device_group !== null)
+  if (!ofGroup) throw new Error("nothing was learned of the group")
+  register.entries.set(ofGroup.id, { ...ofGroup, expires_at: iso(noon - hour) })
+  const given = { settings, now: noon, endedByHand: (id: string) => id === ofGroup.id }
+  confirm(register, "phone-3", given)
+  confirm(register, "phone-4", given)
+  t.strictSame(scopes(register, noon), [])
+  t.end()
+})

@@ -15,6 +15,7 @@ export function stepOf(given: Partial<TrialStep> = {}): TrialStep {
     judgements: [],
     useOf: () => null,
     lastUser: () => null,
+    endedByHand: () => false,
     deviceOf: fieldDevice,
     groupSize: () => 10,
     fault: false,

@@ -5,6 +5,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { promisify } from "node:util"
+import { exportRecords } from "../../src/cli/export.ts"
+import { openStore } from "../../src/evidence/open.ts"
 
 const main = new URL("../../src/cli/main.ts", import.meta.url).pathname
 const run = promisify(execFile)
@@ -20,7 +22,7 @@ export interface RunningSensor {
   log: Record<string, unknown>[]
   /** Runs another verb; what it wrote on stdout. */
   verb(...args: string[]): Promise<string>
-  /** Records of a kind, as exported. */
+  /** Records of a kind, as `pinsensor export` writes them, without a process for each question. */
   records(kind: string): Promise<Record<string, unknown>[]>
   /** Imports these records; each needs its `record`. */
   give(records: readonly Record<string, unknown>[]): Promise<void>
@@ -45,13 +47,14 @@ export async function startPinsensor(
 ): Promise<RunningSensor> {
   const folder = await mkdtemp(join(tmpdir(), "pinsensor-test-"))
   const file = join(folder, "pinsensor.yaml")
+  const stored = data ?? join(folder, "var")
   const write = (listen: string) =>
     writeFile(
       file,
       JSON.stringify({
         ...config,
         listen,
-        data: data ?? join(folder, "var"),
+        data: stored,
         ca: { dir: join(folder, "certs") },
       }),
     )
@@ -68,7 +71,6 @@ export async function startPinsensor(
     })
     return stdout
   }
-  const lines = (text: string) => text.split("\n").filter((line) => line !== "")
   let given = 0
   return {
     folder,
@@ -79,7 +81,7 @@ export async function startPinsensor(
     },
     log,
     verb,
-    records: async (kind) => lines(await verb("export", kind)).map((line) => JSON.parse(line)),
+    records: (kind) => exported(stored, kind),
     give: async (records) => {
       const name = join(folder, `given-${++given}.ndjson`)
       await writeFile(name, records.map((record) => `${JSON.stringify(record)}\n`).join(""))
@@ -99,6 +101,24 @@ export async function startPinsensor(
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+async function exported(data: string, kind: string): Promise<Record<string, unknown>[]> {
+  const store = openStore(data, { readonly: true })
+  let text = ""
+  const write = async (lines: string) => {
+    text += lines
+    return true
+  }
+  try {
+    await exportRecords({ store, kinds: [kind], write })
+  } finally {
+    store.close()
+  }
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line))
 }
 
 /** Its own process group, so that all of it can be killed at once. */

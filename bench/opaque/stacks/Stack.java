@@ -104,7 +104,7 @@ public class Stack {
       byte[] buffer = new byte[16384];
       for (String step : play.getOrDefault("steps", "").split(",")) {
         int n = step.length() > 1 ? Integer.parseInt(step.substring(1)) : 0;
-        if (step.startsWith("s")) { tls.getOutputStream().write(new byte[n]); sent += n; }
+        if (step.startsWith("s")) { byte[] line = new byte[n]; line[n - 1] = 10; tls.getOutputStream().write(line); sent += n; }
         if (step.startsWith("w")) Thread.sleep(n);
         if (step.startsWith("r") || step.equals("e")) {
           long want = step.equals("e") ? Long.MAX_VALUE : Math.max(n, got + 1);

@@ -91,7 +91,9 @@ func connect(play map[string]string) string {
 		n, _ := strconv.Atoi(step[1:])
 		switch step[0] {
 		case 's':
-			if k, err := conn.Write(make([]byte, n)); err == nil {
+			line := make([]byte, n)
+			line[n-1] = 10
+			if k, err := conn.Write(line); err == nil {
 				sent += k
 			}
 		case 'w':

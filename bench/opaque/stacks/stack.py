@@ -37,7 +37,7 @@ def connect(play):
         for step in filter(None, play.get("steps", "").split(",")):
             n = int(step[1:] or 0)
             if step[0] == "s":
-                tls.sendall(b"q" * n)
+                tls.sendall(b"q" * (n - 1) + b"\n")
                 sent += n
             elif step[0] == "w":
                 time.sleep(n / 1000)

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto"
 import { parseArgs } from "node:util"
 import type { RegisterEntry } from "../../record/register-entry.ts"
 import { readEnd, readReview } from "./end-time.ts"
-import { refuseTwin, unknownParts } from "./find-entry.ts"
+import { refuseTwin, servedTenant, unknownParts } from "./find-entry.ts"
 import { actOptions, atDesk } from "./open-register.ts"
 import { scopeFrom, scopeOptions, scopeText } from "./scope-flags.ts"
 
@@ -58,6 +58,11 @@ export function add(args: readonly string[]): void {
         trial: null,
         learned: null,
       }
+      const served = servedTenant(store)
+      if (served !== null && served !== entry.tenant)
+        throw new Error(
+          `the sensor of this directory serves tenant ${served}, and would not go by an entry of ${entry.tenant}; give its configuration with --config`,
+        )
       refuseTwin(store, entry, now)
       store.putRegister([entry], who, now)
       const said = `${entry.id} is in force until ${entry.expires_at}: ${scopeText(entry)}`

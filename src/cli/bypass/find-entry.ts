@@ -40,12 +40,21 @@ function ownEntry(store: Store, id: string): RegisterEntry {
   return entry
 }
 
+/** Whom the sensor of this store served at its last start, as what its configuration declares says;
+ * null where none has started yet. Its workers go by no other tenant's entries. */
+export function servedTenant(store: Store): string | null {
+  for (const { source, tenant, expires_at } of store.all("register"))
+    if (source !== "register" && expires_at === null) return tenant
+  return null
+}
+
 /** Throws if a bypass or proposal of the same scope stands already. */
 export function refuseTwin(store: Store, like: RegisterEntry, now: number): void {
   const key = scopeKey(like.scope)
   for (const entry of store.all("register")) {
     const { id, kind, source, standing, scope, expires_at, owner } = entry
     if (id === like.id || source !== "register" || kind === "trial") continue
+    if (entry.tenant !== like.tenant) continue
     if (scopeKey(scope) !== key || hasEnded(entry, now)) continue
     if (standing === "proposed")
       throw new Error(`${id} proposes the same; \`pinsensor bypass accept ${id}\` puts it in force`)

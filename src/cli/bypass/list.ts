@@ -4,7 +4,9 @@ import { table } from "../../lab/table.ts"
 import { hasEnded, needsAttention } from "../../policy/register-health.ts"
 import { BypassSource, RegisterEntry } from "../../record/register-entry.ts"
 import { dataFlags } from "../data-flags.ts"
+import { printable } from "../printable.ts"
 import { type EntryHealth, entriesByUrgency } from "./entry-health.ts"
+import { servedTenant } from "./find-entry.ts"
 import { readRegister, tell } from "./open-register.ts"
 import { scopeText } from "./scope-flags.ts"
 
@@ -22,7 +24,11 @@ export function list(args: readonly string[]): void {
   const kind = oneOf("--kind", RegisterEntry.shape.kind.options, values.kind)
   const source = oneOf("--source", BypassSource.options, values.source)
   const now = Date.now()
-  const entries = readRegister(values, (store) => entriesByUrgency(store, now)).filter(
+  const { served, all: known } = readRegister(values, (store) => ({
+    served: servedTenant(store),
+    all: entriesByUrgency(store, now),
+  }))
+  const entries = known.filter(
     ({ entry }) =>
       (kind === null || entry.kind === kind) && (source === null || entry.source === source),
   )
@@ -31,7 +37,12 @@ export function list(args: readonly string[]): void {
     for (const { entry, flags } of shown) tell(JSON.stringify({ flags, ...entry }))
     return
   }
-  if (shown.length > 0) for (const line of table(head, shown.map(row))) tell(line)
+  if (shown.length > 0)
+    for (const line of table(
+      head,
+      shown.map((one) => row(one, served)),
+    ))
+      tell(line)
   tell(summary(shown, entries.length - shown.length))
 }
 
@@ -44,8 +55,9 @@ function isBypass(entry: RegisterEntry, now: number): boolean {
 
 const head = ["FLAGS", "ID", "KIND", "OWNER", "ENDS (UTC)", "HITS", "BYTES", "LAST HIT", "SCOPE"]
 
-function row({ entry, flags }: EntryHealth): string[] {
-  const { id, kind, source, owner, expires_at, hits, bytes, last_hit_at } = entry
+function row({ entry, flags }: EntryHealth, served: string | null): string[] {
+  const { id, kind, source, owner, expires_at, hits, bytes, last_hit_at, tenant } = entry
+  const scope = scopeText(entry)
   return [
     flags.join(" ") || "-",
     id,
@@ -55,7 +67,10 @@ function row({ entry, flags }: EntryHealth): string[] {
     String(hits),
     bytesText(bytes),
     last_hit_at?.slice(0, 16) ?? "-",
-    cut(scopeText(entry), 72),
+    cut(
+      served === null || tenant === served ? scope : `(tenant ${tenant}: idle here) ${scope}`,
+      72,
+    ),
   ]
 }
 
@@ -79,7 +94,8 @@ export function bytesText(bytes: number): string {
   return `${(bytes / 1024 ** power).toFixed(1)} ${units[power - 1]}`
 }
 
-function cut(text: string, length: number): string {
+function cut(given: string, length: number): string {
+  const text = printable(given)
   return text.length <= length ? text : `${text.slice(0, length - 3)}...`
 }
 

@@ -6,6 +6,7 @@ import { storeFile } from "../../evidence/database.ts"
 import { openStore } from "../../evidence/open.ts"
 import type { Store } from "../../evidence/store.ts"
 import { dataConfig, dataFlags } from "../data-flags.ts"
+import { printable } from "../printable.ts"
 import { person } from "./person.ts"
 
 export const actOptions = {
@@ -87,10 +88,10 @@ export function oneId(verb: string, ids: readonly string[]): string {
 }
 
 function note(text: string): void {
-  process.stderr.write(`note: ${text}\n`)
+  process.stderr.write(`note: ${printable(text)}\n`)
 }
 
 /** Prints one line for the person. */
 export function tell(text: string): void {
-  process.stdout.write(`${text}\n`)
+  process.stdout.write(`${printable(text)}\n`)
 }

@@ -47,9 +47,13 @@ function index({ config, inventory }: EvidenceParts, events: readonly AppEvent[]
   new AppEventIndex(events, inventory.current.devices, settings)
 }
 
-/** App events are read once for all, for the span of them all, and handed out by device. */
-export function joinInputs(parts: EvidenceParts, due: readonly Suspect[]): JoinInput[] {
-  if (due.length === 0) return []
+/** In the order of `due`, each made when it is asked for. App events are read once for all, for the
+ * span of them all, and handed out by device. */
+export function* joinInputs(
+  parts: EvidenceParts,
+  due: readonly Suspect[],
+): Generator<JoinInput, void, undefined> {
+  if (due.length === 0) return
   const { config, inventory } = parts
   const { devices } = inventory.current
   const until = due.reduce((most, { latest }) => Math.max(most, latest), Number.NEGATIVE_INFINITY)
@@ -58,7 +62,7 @@ export function joinInputs(parts: EvidenceParts, due: readonly Suspect[]): JoinI
   const to = until + 1 + config.identity["connect-tolerance"]
   const events = usableEvents(parts, since + 1 - window, to)
   const ofDevice = Map.groupBy(events, (event) => devices.find(event.device).device_id)
-  return due.map((device) => joinInput(parts, device, ofDevice.get(device.device_id) ?? []))
+  for (const device of due) yield joinInput(parts, device, ofDevice.get(device.device_id) ?? [])
 }
 
 function joinInput(

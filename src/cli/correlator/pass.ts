@@ -43,7 +43,7 @@ export interface CorrelatorParts {
 export class Correlator {
   readonly #parts: CorrelatorParts
   readonly #follower: Follower
-  readonly #fleet = new FleetMemory()
+  readonly #fleet: FleetMemory
   readonly #suspects = new Suspects()
   readonly #faults: FaultWatch
   readonly #bypasses: BypassWatch
@@ -79,6 +79,7 @@ export class Correlator {
     const memory = new JudgedMemory(store)
     this.#parts = parts
     this.#memory = memory
+    this.#fleet = new FleetMemory(config.analytics.scope.window)
     this.#follower = new Follower(store)
     this.#faults = new FaultWatch(memory.openOf("sensor-fault"))
     this.#unusable = new Unusable(log)
@@ -191,6 +192,7 @@ export class Correlator {
     try {
       this.#bindLogins(news)
       this.#learn(news, false)
+      this.#suspects.again(this.#fleet.toldOtherwise())
     } catch (error) {
       this.#follower.rollBack()
       this.#bypasses.rollBack()

@@ -17,6 +17,8 @@ export class RegisterMemory {
   /** Everything in force or proposed, and what ended within `keptFor`; bounded by the caps on
    * trials (30 an hour for the fleet unless configured) and by what operators declare. */
   readonly #entries = new Map<string, RegisterEntry>()
+  /** Of those, what was learned and ended by a person. */
+  readonly #endedByHand = new Set<string>()
   /** Up to which change of the audit they are known; null before the first look. */
   #seq: number | null = null
   #all: RegisterEntry[] = []
@@ -51,6 +53,10 @@ export class RegisterMemory {
     return this.#learned
   }
 
+  endedByHand(id: string): boolean {
+    return this.#endedByHand.has(id)
+  }
+
   #refresh(now: number): void {
     const seq = this.#store.registerAuditSeq()
     if (seq === this.#seq) return
@@ -59,8 +65,7 @@ export class RegisterMemory {
       for (const entry of this.#store.all("register")) this.#put(entry, now)
       this.#seq = seq
     } else this.#seq = this.#take(this.#seq, now)
-    for (const [id, entry] of this.#entries)
-      if (!this.#matters(entry, now)) this.#entries.delete(id)
+    for (const [id, entry] of this.#entries) if (!this.#matters(entry, now)) this.#delete(id)
     this.#all = [...this.#entries.values()]
     this.#trials = this.#all.filter((entry) => entry.kind === "trial" && isOfLastDay(entry, now))
     this.#learned = this.#all.filter(({ kind }) => kind === "learned")
@@ -71,7 +76,7 @@ export class RegisterMemory {
     for (;;) {
       const changes = this.#store.registerChangesAfter(seq, batch)
       for (const { entry_id, entry } of changes) {
-        this.#entries.delete(entry_id)
+        this.#delete(entry_id)
         if (entry) this.#put(entry, now)
       }
       const last = changes.at(-1)
@@ -81,7 +86,20 @@ export class RegisterMemory {
   }
 
   #put(entry: RegisterEntry, now: number): void {
-    if (this.#matters(entry, now)) this.#entries.set(entry.id, entry)
+    if (!this.#matters(entry, now)) return
+    this.#entries.set(entry.id, entry)
+    if (entry.kind === "learned" && this.#isEndedByHand(entry.id)) this.#endedByHand.add(entry.id)
+  }
+
+  #delete(id: string): void {
+    this.#entries.delete(id)
+    this.#endedByHand.delete(id)
+  }
+
+  /** By the last that was done with it; the correlator ends by a change. */
+  #isEndedByHand(id: string): boolean {
+    const what = this.#store.registerHistory(id).at(-1)?.what
+    return what === "removed" || what === "rejected"
   }
 
   #matters(entry: RegisterEntry, now: number): boolean {

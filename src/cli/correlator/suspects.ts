@@ -169,7 +169,9 @@ export class Suspects {
     const latest = this.#clients.get(client)
     if (latest === undefined) return
     for (const device of inventory.devicesBehind(client)) {
-      this.#see(device, client, latest)
+      // The newest record may be of another device: to judge this one by its time would put what it
+      // did out of the window.
+      this.#see(device, client, Math.min(latest, inventory.heldUntil(device, client)))
       this.#later.add(device)
     }
   }

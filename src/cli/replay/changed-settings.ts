@@ -68,7 +68,7 @@ function settingNamed(name: string): [string, z.ZodType] {
   const near = below.length > 0 ? below : nearest(name.replace(/^analytics\./, ""), keys)
   throw new Error(
     `--set ${name}: there is no such setting to judge by; ` +
-      `${below.length > 0 ? "set one of" : "near it are"} ${near.join(", ")} (docs/replay.md lists all)`,
+      `${below.length > 0 ? "set one of" : "near it are"} ${near.join(", ")} (docs/configuration.md has them all)`,
   )
 }
 

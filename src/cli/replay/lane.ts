@@ -16,6 +16,7 @@ import { outcomeOf } from "../../observe/outcome.ts"
 import type { Attempt } from "../../record/attempt.ts"
 import type { JudgementContext } from "../../record/attributed.ts"
 import type { Drift } from "../../record/drift.ts"
+import type { Finding } from "../../record/finding.ts"
 import type { RegisterEntry } from "../../record/register-entry.ts"
 import { FaultWatch } from "../correlator/fault-watch.ts"
 import { type EvidenceParts, joinInputs, usableEvents } from "../correlator/join-inputs.ts"
@@ -23,8 +24,8 @@ import { type Facts, type Suspect, Suspects } from "../correlator/suspects.ts"
 import { Unusable } from "../correlator/unusable.ts"
 import { ReplayedFindings } from "./replayed-findings.ts"
 
-/** Devices whose evidence is in memory at once. */
-const devicesAtOnce = 50
+/** Devices for which app events are read together; connections are read for one at a time. */
+const devicesAtOnce = 500
 /** Answers about drifts remembered between spans; beyond it all are forgotten, and looked up again. */
 const mostDrifts = 1_000
 
@@ -44,7 +45,7 @@ export class Lane {
   readonly #parts: LaneParts
   readonly #evidence: EvidenceParts
   readonly #suspects = new Suspects()
-  readonly #fleet = new FleetMemory()
+  readonly #fleet: FleetMemory
   readonly #faults = new FaultWatch([])
   readonly #unusable: Unusable
   readonly #drifts = new Map<string, Drift[]>()
@@ -57,6 +58,7 @@ export class Lane {
     const { store, config, inventory, log, fromPhases } = parts
     this.#parts = parts
     this.#unusable = new Unusable(log)
+    this.#fleet = new FleetMemory(config.analytics.scope.window)
     this.#evidence = {
       store: fromPhases ? this.#rejudging(store) : store,
       config,
@@ -111,9 +113,9 @@ export class Lane {
       const due = this.#next(now)
       if (due.length === 0) return
       if (fault) for (const { device_id } of due) this.#afterFault.add(device_id)
-      const inputs = joinInputs(this.#evidence, due)
-      for (const [index, input] of inputs.entries())
-        this.#judgeOne(input, due[index]?.latest ?? now, fault, register)
+      const latest = new Map(due.map((device) => [device.device_id, device.latest]))
+      for (const input of joinInputs(this.#evidence, due))
+        this.#judgeOne(input, latest.get(input.device_id) ?? now, fault, register)
     }
   }
 
@@ -121,7 +123,6 @@ export class Lane {
     return this.#suspects.next(devicesAtOnce, now)
   }
 
-  /** Some device's evidence breaks an analytic: the others must not suffer for it. */
   #judgeOne(
     input: JoinInput,
     latest: number,
@@ -130,14 +131,23 @@ export class Lane {
   ): void {
     const { device_id } = input
     this.#judgements += 1
+    // What was found before a sensor fault stands as it is: the fault says nothing about it.
+    const before = fault ? [] : this.findings.of(device_id)
+    const context = this.#context(device_id, latest, fault, register)
+    this.findings.keep(this.#settled(input, context, before))
+  }
+
+  /** Some device's evidence breaks an analytic: the others must not suffer for it. */
+  #settled(
+    input: JoinInput,
+    context: JudgementContext,
+    before: readonly Finding[],
+  ): readonly Finding[] {
     try {
-      const context = this.#context(device_id, latest, fault, register)
-      const judgement = judgeDevice(joinDevice(input), context, this.#parts.config.analytics)
-      // What was found before a sensor fault stands as it is: the fault says nothing about it.
-      this.findings.keep(settle(fault ? [] : this.findings.of(device_id), judgement))
+      return settle(before, judgeDevice(joinDevice(input), context, this.#parts.config.analytics))
     } catch (error) {
-      if (error instanceof Error && error.message.startsWith("replay: ")) throw error
-      this.#unusable.device(device_id, error)
+      this.#unusable.device(input.device_id, error)
+      return []
     }
   }
 
@@ -150,8 +160,8 @@ export class Lane {
     return {
       apps: [...this.#parts.inventory.appRegister],
       register: [...register],
-      accepted_elsewhere: this.#fleet.acceptedElsewhere(deviceId),
-      baseline: this.#fleet.baseline(deviceId),
+      accepted_elsewhere: this.#fleet.acceptedElsewhere(deviceId, now),
+      baseline: this.#fleet.baseline(deviceId, now),
       drifts: { get: (id) => this.#driftsOf(id) },
       sensor_fault: fault,
       now,

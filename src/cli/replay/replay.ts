@@ -17,7 +17,7 @@ const day = 86_400_000
 const bindingsBefore = 30 * day
 
 /** Judged at least so often in event time, in milliseconds: see docs/replay.md. */
-export const usualSpan = 3_600_000
+export const usualSpan = 6 * 3_600_000
 
 export interface ReplayOptions {
   store: Store

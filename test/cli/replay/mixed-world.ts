@@ -204,3 +204,61 @@ function changedLease(): Arrival[] {
     ]
   })
 }
+
+/** One app on three phones whose agents tell it at once; two refuse a place at seven and at nine, the third accepts it
+ * at eight. */
+export function fleetDay(): Arrival[] {
+  return [
+    arrival("apps", app({ ...at(0), id: "a-shop", app_id: shop, category: "game" })),
+    ...shopper("shop-1", "10.9.1.1", 7, "refused-alert"),
+    ...shopper("shop-2", "10.9.1.2", 8, "accepted"),
+    ...shopper("shop-3", "10.9.1.3", 9, "refused-alert"),
+  ]
+}
+
+const shop = "com.example.shop"
+
+function shopper(
+  name: string,
+  client_ip: string,
+  hour: number,
+  outcome: "accepted" | "refused-alert",
+): Arrival[] {
+  const managed = { app_id: shop, name: null, version: "3.0", signer_sha256: null, managed: true }
+  const tries = [
+    ["www.news.example", 1, "accepted"],
+    ["cdn.maps.example", 2, "accepted"],
+    ["api.shop.example", 3, outcome],
+    ["api.shop.example", 5, outcome],
+    ["api.shop.example", 7, outcome],
+  ] as const
+  return [
+    arrival("devices", device({ ...at(0), id: `d-${name}`, device_id: name })),
+    arrival("postures", posture({ ...at(0), id: `p-${name}`, device_id: name, apps: [managed] })),
+    arrival("bindings", binding(name, client_ip, 0, null)),
+    ...tries.map(([sni, minute]) =>
+      arrival(
+        "app-events",
+        appEvent(hour * HOUR + minute * MINUTE, {
+          ...whose,
+          id: `event-${name}-${minute}`,
+          event_id: `event-${name}-${minute}`,
+          device: { ...appEvent(0).device, device_id: name },
+          type: "network_connect",
+          app: { id: shop, version: "3.0", signer_sha256: null },
+          dest: { host: sni, ip: null, port: 443, src_port: null },
+        }),
+      ),
+    ),
+    ...tries.map(([sni, minute, result]) =>
+      arrival(
+        "attempts",
+        attempt(sni, hour * HOUR + minute * MINUTE, result, {
+          ...whose,
+          client_ip,
+          id: `${name}-${minute}`,
+        }),
+      ),
+    ),
+  ]
+}

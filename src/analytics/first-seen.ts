@@ -1,0 +1,56 @@
+/**
+ * Since when which devices showed something, and by which record: the same for any order in which it
+ * is learned. Bounded: of the devices those that showed it first are kept.
+ */
+interface Shown {
+  at: number
+  id: string
+}
+
+export class FirstSeen {
+  readonly #most: number
+  readonly #first = new Map<string, Shown>()
+
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  /** Since when the device was known to show it before this; infinite if it was not. */
+  note(device: string, at: number, id: string): number {
+    const before = this.#first.get(device)
+    if (before && !isBefore({ at, id }, before)) return before.at
+    this.#first.set(device, { at, id })
+    if (this.#first.size > this.#most) this.#forgetLast()
+    return before?.at ?? Number.POSITIVE_INFINITY
+  }
+
+  devicesUpTo(now: number, but: string): number {
+    let count = 0
+    for (const [device, { at }] of this.#first) if (at <= now && device !== but) count += 1
+    return count
+  }
+
+  /** The first record of each device, oldest first. */
+  idsUpTo(now: number, but: string): string[] {
+    return [...this.#first]
+      .flatMap(([device, first]) => (device === but || first.at > now ? [] : first))
+      .sort((a, b) => (isBefore(a, b) ? -1 : 1))
+      .map(({ id }) => id)
+  }
+
+  #forgetLast(): void {
+    let last = ""
+    let latest: Shown | null = null
+    for (const [device, first] of this.#first) {
+      if (latest !== null && isBefore(first, latest)) continue
+      last = device
+      latest = first
+    }
+    this.#first.delete(last)
+  }
+}
+
+/** Of two at one time the id decides, not the order in which they came. */
+function isBefore(a: Shown, b: Shown): boolean {
+  return a.at === b.at ? a.id < b.id : a.at < b.at
+}

@@ -1,0 +1,45 @@
+import t from "tap"
+import { RegisterMemory } from "../../../src/cli/correlator/register-memory.ts"
+import { openStore } from "../../../src/evidence/open.ts"
+import type { RegisterEntry } from "../../../src/record/register-entry.ts"
+import { iso, newDir, registerEntry, ten } from "../../evidence/fixtures.ts"
+
+const day = 86_400_000
+
+t.test("it is known of what was learned whether a person has ended it", (t) => {
+  const store = openStore(newDir(t))
+  t.teardown(() => store.close())
+  const learned = (id: string, expires: number): RegisterEntry => ({
+    ...registerEntry(id, "a.example", expires),
+    kind: "learned",
+    learned: { device_ids: [], retest: null, renewals: 0 },
+  })
+  const ids = ["removed", "rejected", "changed", "renewed"] as const
+  store.putRegister(
+    ids.map((id) => learned(id, ten + day)),
+    "correlator",
+    ten,
+  )
+  const memory = new RegisterMemory(store, day)
+  t.equal(memory.learned(ten).length, 4)
+  t.notOk(ids.some((id) => memory.endedByHand(id)))
+  for (const what of ids) {
+    const end = what === "renewed" ? ten + 2 * day : ten
+    store.putRegister([learned(what, end)], "anna@hq", ten, { what, reason: "r" })
+  }
+  // The clock of a pass may stand a little before what it reads.
+  for (const known of [memory, new RegisterMemory(store, day)]) {
+    known.learned(ten - 1)
+    t.strictSame(
+      ids.filter((id) => known.endedByHand(id)),
+      ["removed", "rejected"],
+    )
+  }
+  store.putRegister([learned("removed", ten + 3 * day)], "anna@hq", ten, {
+    what: "renewed",
+    reason: `until ${iso(ten + 3 * day)}`,
+  })
+  memory.learned(ten)
+  t.notOk(memory.endedByHand("removed"), "put in force again, it is not")
+  t.end()
+})
