@@ -7,10 +7,11 @@
  * Prints microseconds of CPU. A row is flat when its figures do not grow from left to right. The last
  * column is for entries: replacing one of the largest number with `changeRegister`.
  */
-import { agree } from "../src/policy/agree.ts"
+
 import type { ConnectionFacts } from "../src/policy/connection-view.ts"
 import { decide } from "../src/policy/decide.ts"
-import { makeGuard } from "../src/policy/guard.ts"
+import { agree } from "../src/policy/destination/agree.ts"
+import { makeGuard } from "../src/policy/destination/guard.ts"
 import { changeRegister, type Policy, preparePolicy } from "../src/policy/prepare.ts"
 import { ControlSettings, type ListedHost, Rules } from "../src/policy/settings.ts"
 import { RegisterEntry } from "../src/record/register-entry.ts"

@@ -2,7 +2,7 @@
 import type { RaiseInput } from "./alert/raise.ts"
 import type { Config } from "./config.ts"
 import type { JoinInput } from "./identity/join.ts"
-import type { TrialStep } from "./policy/trial-step.ts"
+import type { TrialStep } from "./policy/trial/trial-step.ts"
 import type { JudgementContext } from "./record/attributed.ts"
 import type { Finding } from "./record/finding.ts"
 import type { Incident } from "./record/incident.ts"

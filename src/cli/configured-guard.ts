@@ -1,8 +1,8 @@
 /** What may be dialled and who is served, as the configuration and this machine's addresses say. */
 import { networkInterfaces } from "node:os"
 import type { Config } from "../config.ts"
-import { parseNetwork } from "../policy/addresses.ts"
-import { clientAllowed, type Guard, makeGuard } from "../policy/guard.ts"
+import { parseNetwork } from "../policy/destination/addresses.ts"
+import { clientAllowed, type Guard, makeGuard } from "../policy/destination/guard.ts"
 
 export function configuredGuard(config: Pick<Config, "allow-destination">): Guard {
   return makeGuard({

@@ -4,8 +4,8 @@ import { asksForHelp, usageText } from "./usage.ts"
 
 const verbs: Record<string, () => Promise<(args: readonly string[]) => Promise<void> | void>> = {
   run: async () => (await import("./run.ts")).run,
-  export: async () => (await import("./export-verb.ts")).exportVerb,
-  import: async () => (await import("./import-verb.ts")).importVerb,
+  export: async () => (await import("./export.ts")).exportVerb,
+  import: async () => (await import("./import.ts")).importVerb,
   replay: async () => (await import("./replay.ts")).replay,
   explain: async () => (await import("./explain.ts")).explain,
   lab: async () => (await import("./lab.ts")).lab,

@@ -1,6 +1,6 @@
 /** `pinsensor policy list` and `pinsensor policy test`: what policy is, and what it does. */
-import { policyList } from "./policy-list.ts"
-import { policyTest } from "./policy-test.ts"
+import { policyList } from "./policy/list.ts"
+import { policyTest } from "./policy/test.ts"
 
 const usage =
   "say: pinsensor policy list [--json] [flags of run], or pinsensor policy test --client IP [--sni NAME] [--address IP] [--connect-host HOST] ... [flags of run]"

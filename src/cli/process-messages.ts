@@ -4,7 +4,7 @@ import type { Logger } from "pino"
 import type { Config } from "../config.ts"
 import type { ListenerSettings } from "../intercept/listeners.ts"
 import { openLog } from "./log.ts"
-import { heartbeatEvery } from "./watchdog.ts"
+import { heartbeatEvery } from "./supervisor/watchdog.ts"
 
 export type Role = "sensor-worker" | "correlator"
 

@@ -4,7 +4,7 @@
  */
 import { echCeiling } from "../analytics/scope.ts"
 import type { Store } from "../evidence/store.ts"
-import type { Wish } from "../policy/why-not-armed.ts"
+import type { Wish } from "../policy/trial/why-not-armed.ts"
 import type { Finding } from "../record/finding.ts"
 
 /** Findings looked at: each costs a read for each record of its evidence, 10 us. */

@@ -1,7 +1,7 @@
 /** Where a connection may be passed on unread: to what its names agree on, and the guard allows. */
 import { isIP } from "node:net"
-import { agree } from "../policy/agree.ts"
 import type { Decision } from "../policy/decide.ts"
+import { agree } from "../policy/destination/agree.ts"
 import type { Arrival } from "./client-connection.ts"
 import { type Destination, destination } from "./destination.ts"
 import { findAddresses } from "./find-addresses.ts"

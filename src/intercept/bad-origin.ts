@@ -7,9 +7,9 @@
  * that failed, a reset or an origin that is not there.
  */
 import { isIP } from "node:net"
-import { originBypassId } from "../policy/bypass-id.ts"
 import type { Decision } from "../policy/decide.ts"
 import type { OriginChoices } from "../policy/origin-choice.ts"
+import { originBypassId } from "../policy/register/bypass-id.ts"
 import type { Upstream } from "../record/attempt.ts"
 import type { SpliceCause } from "../record/common.ts"
 import { agreedDestination } from "./agreed-destination.ts"

@@ -3,7 +3,7 @@
  * sockets; goes out: arrivals with a destination that the guard allows. Each socket is accounted for.
  */
 import type { Socket } from "node:net"
-import { canonicalAddress, NetworkSet, parseNetwork } from "../policy/addresses.ts"
+import { canonicalAddress, NetworkSet, parseNetwork } from "../policy/destination/addresses.ts"
 import type { Arrival } from "./client-connection.ts"
 import { guardedAddress } from "./find-addresses.ts"
 import { openFront } from "./front.ts"

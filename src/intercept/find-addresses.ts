@@ -1,6 +1,6 @@
 /** Which addresses a host may be dialled at: resolved by the sensor, allowed by the guard. */
-import type { Guard } from "../policy/guard.ts"
-import { guardName } from "../policy/guard-name.ts"
+import type { Guard } from "../policy/destination/guard.ts"
+import { guardName } from "../policy/destination/guard-name.ts"
 import { canonicalHost } from "../record/host-pattern.ts"
 import type { Resolver } from "./resolver.ts"
 import { errorCode } from "./tls-error.ts"

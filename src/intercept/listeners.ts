@@ -1,6 +1,6 @@
 /** The ways in: which listeners there are, and what each knows of a connection before its first byte. */
 import { z } from "zod"
-import { parseNetwork } from "../policy/addresses.ts"
+import { parseNetwork } from "../policy/destination/addresses.ts"
 
 /** HOST:PORT, with IPv6 in brackets; port 0 lets the system choose. */
 export const Endpoint = z

@@ -2,8 +2,9 @@
  * Whether what the client says in its ClientHello agrees with where it asked to go. Comes in: SNI,
  * CONNECT host and address; goes out: yes, no, or null where it cannot be known. It decides nothing.
  */
-import { canonicalAddress } from "../policy/addresses.ts"
+
 import { canonicalName, isAddress } from "../policy/connection-view.ts"
+import { canonicalAddress } from "../policy/destination/addresses.ts"
 import type { SensorDeps } from "./sensor-deps.ts"
 
 export interface Said {

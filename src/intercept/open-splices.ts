@@ -3,8 +3,9 @@
  * goes out: the order to cut those whose entry has ended, and to tell what has flowed so far. It must
  * not know how bytes move, nor how the register gets here.
  */
-import { goesOn } from "../policy/goes-on.ts"
+
 import type { Policy } from "../policy/prepare.ts"
+import { goesOn } from "../policy/register/goes-on.ts"
 import type { Log } from "./sensor-deps.ts"
 
 /** Why the sensor ended a splice, as its flow says it. */

@@ -4,7 +4,7 @@
  */
 import type { Server, Socket } from "node:net"
 import { networkInterfaces } from "node:os"
-import { canonicalAddress } from "../policy/addresses.ts"
+import { canonicalAddress } from "../policy/destination/addresses.ts"
 import { descriptor, libc, noLibc } from "./libc.ts"
 
 export interface OriginalDestination {

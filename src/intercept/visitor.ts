@@ -1,6 +1,6 @@
 /** A client that came in by a listener, and how its connection arrives at the part that reads TLS. */
 import type { Socket } from "node:net"
-import { canonicalAddress } from "../policy/addresses.ts"
+import { canonicalAddress } from "../policy/destination/addresses.ts"
 import type { Relayed } from "../record/connection.ts"
 import type { Arrival } from "./client-connection.ts"
 import type { Found } from "./find-addresses.ts"

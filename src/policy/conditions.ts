@@ -5,6 +5,7 @@
  * know the order of rules or what follows from a match.
  */
 import { canonicalHost, type HostPattern, parseHostPattern } from "../record/host-pattern.ts"
+import { type ConnectionView, isAddress } from "./connection-view.ts"
 import {
   type Address,
   addressText,
@@ -13,8 +14,7 @@ import {
   NetworkSet,
   parseNetwork,
   readAddress,
-} from "./addresses.ts"
-import { type ConnectionView, isAddress } from "./connection-view.ts"
+} from "./destination/addresses.ts"
 import type { Conditions, NameAnswer } from "./settings.ts"
 
 /** One condition. `now` is in epoch milliseconds. */

@@ -1,7 +1,7 @@
 /** A connection as the conditions of policy see it: facts in canonical form, read once. */
 import { canonicalHost } from "../record/host-pattern.ts"
-import { type Address, canonicalAddress, readAddress } from "./addresses.ts"
-import { carriedAddresses } from "./guard.ts"
+import { type Address, canonicalAddress, readAddress } from "./destination/addresses.ts"
+import { carriedAddresses } from "./destination/guard.ts"
 
 /** What is known when a decision is due: after the ClientHello, before anything is dialled. */
 export interface ConnectionFacts {

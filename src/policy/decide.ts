@@ -8,11 +8,11 @@
  */
 import type { DecisionKind, SpliceCause } from "../record/common.ts"
 import type { RegisterEntry } from "../record/register-entry.ts"
-import { NetworkSet, parseNetwork } from "./addresses.ts"
 import { type ConnectionFacts, ConnectionView, isAddress } from "./connection-view.ts"
+import { NetworkSet, parseNetwork } from "./destination/addresses.ts"
 import { type OriginChoices, opensOrigins } from "./origin-choice.ts"
 import type { Policy } from "./prepare.ts"
-import { entryDoes, isOfPerson } from "./register-index.ts"
+import { entryDoes, isOfPerson } from "./register/register-index.ts"
 import type { ListedHost, Rule } from "./settings.ts"
 
 export interface Decision {

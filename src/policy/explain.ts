@@ -5,13 +5,13 @@
  * decision, and what it asks of the dialler. It must not decide anything itself.
  */
 import type { RegisterEntry } from "../record/register-entry.ts"
-import { bypassIdOf } from "./bypass-id.ts"
 import type { Condition } from "./conditions.ts"
 import { type ConnectionFacts, ConnectionView } from "./connection-view.ts"
 import { type Decision, decide } from "./decide.ts"
+import type { Ranked } from "./index/ranked-index.ts"
 import type { Policy } from "./prepare.ts"
-import type { Ranked } from "./ranked-index.ts"
-import { isOfPerson, scopeConditions } from "./register-index.ts"
+import { bypassIdOf } from "./register/bypass-id.ts"
+import { isOfPerson, scopeConditions } from "./register/register-index.ts"
 import type { ListedHost } from "./settings.ts"
 
 /** So many rules, and so many register entries, are told one by one; the rest is counted. */

@@ -5,15 +5,15 @@
  * not know connections.
  */
 import type { RegisterEntry } from "../record/register-entry.ts"
-import { NetworkSet, parseNetwork } from "./addresses.ts"
 import { compileConditions, hostIs } from "./conditions.ts"
-import { facetsOf } from "./facets.ts"
-import { hostKeys } from "./host-keys.ts"
+import { NetworkSet, parseNetwork } from "./destination/addresses.ts"
+import { facetsOf } from "./index/facets.ts"
+import { hostKeys } from "./index/host-keys.ts"
+import { type Ranked, RankedIndex } from "./index/ranked-index.ts"
 import { opensOrigins } from "./origin-choice.ts"
-import { type Ranked, RankedIndex } from "./ranked-index.ts"
-import { RegisterIndex } from "./register-index.ts"
+import { RegisterIndex } from "./register/register-index.ts"
 import type { ControlSettings, ListedHost, PolicySettings, Rule } from "./settings.ts"
-import type { TrialUse } from "./trial-use.ts"
+import type { TrialUse } from "./trial/trial-use.ts"
 
 /** `changeRegister` and `dropEnded` change it in place, between decisions; all else is fixed. */
 export interface Policy {

@@ -8,7 +8,7 @@ import { z } from "zod"
 import { AnyTimestamp, DecisionKind } from "../record/common.ts"
 import { Duration } from "../record/duration.ts"
 import { parseHostPattern } from "../record/host-pattern.ts"
-import { parseNetwork } from "./addresses.ts"
+import { parseNetwork } from "./destination/addresses.ts"
 import { OriginChoices } from "./origin-choice.ts"
 
 /** Names that decisions use for what no rule decided. */

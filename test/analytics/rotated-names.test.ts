@@ -1,6 +1,6 @@
 import t from "tap"
 import { judgeScope } from "../../src/analytics/scope.ts"
-import { lacking } from "../../src/policy/why-not-armed.ts"
+import { lacking } from "../../src/policy/trial/why-not-armed.ts"
 import type { Outcome } from "../../src/record/attempt.ts"
 import {
   attempt,

@@ -1,7 +1,7 @@
 /** The wall clock is set, by hours, forward and back, while traffic runs. */
 import { createServer } from "node:tls"
 import t from "tap"
-import { ClockWatch } from "../../src/cli/clock-watch.ts"
+import { ClockWatch } from "../../src/cli/supervisor/clock-watch.ts"
 import { RareLog } from "../../src/intercept/rare-log.ts"
 import { readClientHello } from "../../src/observe/client-hello.ts"
 import { stackKey } from "../../src/observe/stack.ts"

@@ -2,7 +2,7 @@
 import { createServer } from "node:tls"
 import t from "tap"
 import { loadInspectionCa } from "../../src/ca/load.ts"
-import { CaWatch } from "../../src/cli/ca-watch.ts"
+import { CaWatch } from "../../src/cli/supervisor/ca-watch.ts"
 import { Hindrance, type HindranceParts } from "../../src/intercept/hindrance.ts"
 import { Overload, OverloadSettings } from "../../src/intercept/overload.ts"
 import { backTo, held } from "../support/leaks.ts"

@@ -2,7 +2,7 @@
 import t from "tap"
 import { findAddresses } from "../../src/intercept/find-addresses.ts"
 import { defaultResolverLimits, Resolver } from "../../src/intercept/resolver.ts"
-import { makeGuard } from "../../src/policy/guard.ts"
+import { makeGuard } from "../../src/policy/destination/guard.ts"
 
 /** A resolver over a table, with a clock of its own and a count of what was asked. */
 function resolver(answers: Record<string, string[]>, limits = defaultResolverLimits) {

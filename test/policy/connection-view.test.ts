@@ -1,6 +1,6 @@
 import t from "tap"
-import { addressText } from "../../src/policy/addresses.ts"
 import { ConnectionView, canonicalName, isAddress } from "../../src/policy/connection-view.ts"
+import { addressText } from "../../src/policy/destination/addresses.ts"
 import { facts } from "./given.ts"
 
 t.test("a host is compared in one form", async (t) => {

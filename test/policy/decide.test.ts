@@ -2,9 +2,9 @@ import t from "tap"
 import { decide, nameDisagrees } from "../../src/policy/decide.ts"
 import { preparePolicy } from "../../src/policy/prepare.ts"
 import type { ListedHost } from "../../src/policy/settings.ts"
-import { TrialUse } from "../../src/policy/trial-use.ts"
+import { TrialUse } from "../../src/policy/trial/trial-use.ts"
 import { control, entry, facts, hour, iso, minute, noon, rules, second, trial } from "./given.ts"
-import { memoryLedger } from "./memory-ledger.ts"
+import { memoryLedger } from "./trial/memory-ledger.ts"
 
 const under = (list: unknown[], entries: ReturnType<typeof entry>[] = [], settings = {}) =>
   preparePolicy({ rules: rules(list), control: { ...control, ...settings } }, entries)

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { promisify } from "node:util"
-import { exportRecords } from "../../src/cli/export.ts"
+import { exportRecords } from "../../src/cli/export/export-records.ts"
 import { openStore } from "../../src/evidence/open.ts"
 
 const main = new URL("../../src/cli/main.ts", import.meta.url).pathname

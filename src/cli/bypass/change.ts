@@ -1,6 +1,6 @@
 /** `pinsensor bypass remove|renew|review`: what a person does with a bypass that stands. */
 import { parseArgs } from "node:util"
-import { hasEnded } from "../../policy/register-health.ts"
+import { hasEnded } from "../../policy/register/register-health.ts"
 import type { RegisterEntry } from "../../record/register-entry.ts"
 import { ownerFrom } from "./add.ts"
 import { readEnd, readReview } from "./end-time.ts"

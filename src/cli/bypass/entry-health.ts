@@ -1,6 +1,6 @@
 /** All entries of the register with what stands out in each, the most urgent first. */
 import type { Store } from "../../evidence/store.ts"
-import { type HealthFlag, healthFlags, healthOf } from "../../policy/register-health.ts"
+import { type HealthFlag, healthFlags, healthOf } from "../../policy/register/register-health.ts"
 import type { RegisterEntry } from "../../record/register-entry.ts"
 
 export interface EntryHealth {

@@ -1,6 +1,6 @@
 /** The entry that a person wants to change, or why it cannot be changed here. */
 import type { Store } from "../../evidence/store.ts"
-import { hasEnded } from "../../policy/register-health.ts"
+import { hasEnded } from "../../policy/register/register-health.ts"
 import type { RegisterEntry } from "../../record/register-entry.ts"
 import { scopeKey } from "./scope-flags.ts"
 

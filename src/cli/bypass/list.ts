@@ -1,7 +1,7 @@
 /** `pinsensor bypass list`: every bypass there is, what needs somebody's attention first. */
 import { parseArgs } from "node:util"
 import { table } from "../../lab/table.ts"
-import { hasEnded, needsAttention } from "../../policy/register-health.ts"
+import { hasEnded, needsAttention } from "../../policy/register/register-health.ts"
 import { BypassSource, RegisterEntry } from "../../record/register-entry.ts"
 import { dataFlags } from "../data-flags.ts"
 import { printable } from "../printable.ts"

@@ -1,6 +1,6 @@
 /** What a bypass covers: from flags to a scope in canonical form, and from a scope to words. */
-import { parseNetwork } from "../../policy/addresses.ts"
-import { type Scope, suffixCovered, widthOf } from "../../policy/scope-width.ts"
+import { parseNetwork } from "../../policy/destination/addresses.ts"
+import { type Scope, suffixCovered, widthOf } from "../../policy/register/scope-width.ts"
 import { parseHostPattern } from "../../record/host-pattern.ts"
 import type { RegisterEntry } from "../../record/register-entry.ts"
 

@@ -3,7 +3,7 @@
  * says. Out: a log event for each once a day, and the devices whose time has come.
  */
 import type { Log } from "../../intercept/sensor-deps.ts"
-import type { BrokenApp } from "../../policy/broken.ts"
+import type { BrokenApp } from "../../policy/trial/broken.ts"
 
 const day = 86_400_000
 const hour = 3_600_000

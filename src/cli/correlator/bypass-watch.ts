@@ -7,8 +7,13 @@ import { createHash } from "node:crypto"
 import type { Config } from "../../config.ts"
 import type { Store } from "../../evidence/store.ts"
 import type { Log } from "../../intercept/sensor-deps.ts"
-import { type Drifted, newDrifts, withTold } from "../../policy/bypass-drift.ts"
-import { BypassProfile, bypassOfFlow, emptyProfile, foldFlow } from "../../policy/bypass-profile.ts"
+import { type Drifted, newDrifts, withTold } from "../../policy/register/bypass-drift.ts"
+import {
+  BypassProfile,
+  bypassOfFlow,
+  emptyProfile,
+  foldFlow,
+} from "../../policy/register/bypass-profile.ts"
 import type { Attributed, LookUp } from "../../record/attributed.ts"
 import type { Drift } from "../../record/drift.ts"
 import type { Flow } from "../../record/flow.ts"

@@ -4,7 +4,7 @@
  */
 import type { Store } from "../../evidence/store.ts"
 import type { Log } from "../../intercept/sensor-deps.ts"
-import { healthOf, needsAttention } from "../../policy/register-health.ts"
+import { healthOf, needsAttention } from "../../policy/register/register-health.ts"
 import type { RegisterEntry } from "../../record/register-entry.ts"
 
 const day = 86_400_000

@@ -5,7 +5,7 @@
  */
 import type { Store } from "../../evidence/store.ts"
 import type { RegisterHit } from "../../evidence/tables.ts"
-import type { Use } from "../../policy/trial-step.ts"
+import type { Use } from "../../policy/trial/trial-step.ts"
 
 /** Entries remembered, 100 bytes each: more than trials can run within two days. Beyond it all are
  * forgotten, and looked up again. */

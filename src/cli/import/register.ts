@@ -4,9 +4,9 @@
  * comes in from another tenant, and nothing that `bypass add` would never open.
  */
 import type { Store } from "../../evidence/store.ts"
-import { hasEnded } from "../../policy/register-health.ts"
-import { scopeConditions } from "../../policy/register-index.ts"
-import { widthOf } from "../../policy/scope-width.ts"
+import { hasEnded } from "../../policy/register/register-health.ts"
+import { scopeConditions } from "../../policy/register/register-index.ts"
+import { widthOf } from "../../policy/register/scope-width.ts"
 import type { RegisterEntry } from "../../record/register-entry.ts"
 import { longestBypass } from "../bypass/end-time.ts"
 import { refuseTooWide } from "../bypass/scope-flags.ts"

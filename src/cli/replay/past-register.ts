@@ -3,7 +3,7 @@
  * then, not what has become of it.
  */
 import type { Store } from "../../evidence/store.ts"
-import { unused } from "../../policy/trial-step.ts"
+import { unused } from "../../policy/trial/trial-step.ts"
 import type { RegisterChange } from "../../record/register-change.ts"
 import type { RegisterEntry } from "../../record/register-entry.ts"
 

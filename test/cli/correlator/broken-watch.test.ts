@@ -1,6 +1,6 @@
 import t from "tap"
 import { BrokenWatch } from "../../../src/cli/correlator/broken-watch.ts"
-import type { BrokenApp } from "../../../src/policy/broken.ts"
+import type { BrokenApp } from "../../../src/policy/trial/broken.ts"
 import { dayStart, HOUR, MINUTE } from "../../support/records.ts"
 
 const broken = (name: string, due_ms = dayStart): BrokenApp => ({

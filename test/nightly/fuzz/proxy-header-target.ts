@@ -1,7 +1,7 @@
 /** What must hold of the PROXY protocol's reader: headers of both versions, whole and broken. */
 import { crc32c } from "../../../src/observe/crc32c.ts"
 import { longestProxyHeader, readProxyHeader } from "../../../src/observe/proxy-header.ts"
-import { readAddress } from "../../../src/policy/addresses.ts"
+import { readAddress } from "../../../src/policy/destination/addresses.ts"
 import { mutated, replaced } from "./mutate.ts"
 import type { Random } from "./random.ts"
 import { type FuzzTarget, must, mustSettle } from "./target.ts"

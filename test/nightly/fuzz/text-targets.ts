@@ -3,8 +3,12 @@ import { isIP } from "node:net"
 import { connectTarget } from "../../../src/intercept/front.ts"
 import { errorCode, tlsFault } from "../../../src/intercept/tls-error.ts"
 import { hostName } from "../../../src/observe/server-name.ts"
-import { addressText, canonicalAddress, readAddress } from "../../../src/policy/addresses.ts"
 import { canonicalName } from "../../../src/policy/connection-view.ts"
+import {
+  addressText,
+  canonicalAddress,
+  readAddress,
+} from "../../../src/policy/destination/addresses.ts"
 import { canonicalHost, matchesHost, parseHostPattern } from "../../../src/record/host-pattern.ts"
 import { mutated } from "./mutate.ts"
 import type { Random } from "./random.ts"

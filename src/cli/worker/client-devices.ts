@@ -1,0 +1,83 @@
+/**
+ * Which device an address is bound to now, for policy. Asked only while some rule or register entry
+ * names a device or a group. Fails closed: an address that is unbound, shared or ambiguous, or of
+ * which the store cannot tell, has no device, so nothing scoped to one matches.
+ */
+import type { Config } from "../../config.ts"
+import type { Store } from "../../evidence/store.ts"
+import { BindingIndex } from "../../identity/bindings.ts"
+import type { Log } from "../../intercept/sensor-deps.ts"
+import { errorCode } from "../../intercept/tls-error.ts"
+import type { ConnectionFacts } from "../../policy/connection-view.ts"
+
+type ClientDevice = Pick<ConnectionFacts, "device_id" | "device_groups">
+
+const nobody: ClientDevice = Object.freeze({ device_id: null, device_groups: [] })
+/** Addresses remembered (200 bytes each; the oldest goes), and for how long, in milliseconds: a
+ * binding may begin or end at any time. */
+const most = 50_000
+const keptFor = 1_000
+
+export class ClientDevices {
+  readonly #config: Config
+  readonly #log: Log
+  readonly #asked: () => boolean
+  readonly #known = new Map<string, { until: number; device: ClientDevice }>()
+  #store: Store | null = null
+  #trouble = false
+
+  /** `asked`: whether policy asks for devices at all; the store is left alone while it does not. */
+  constructor(config: Config, log: Log, asked: () => boolean) {
+    this.#config = config
+    this.#log = log
+    this.#asked = asked
+  }
+
+  /** From now on answers come from this store; before, nobody is known. */
+  readFrom(store: Store): void {
+    this.#store = store
+    this.#known.clear()
+  }
+
+  of(clientIp: string, now: number): ClientDevice {
+    if (!this.#asked()) return nobody
+    const known = this.#known.get(clientIp)
+    // A clock that was set back must not make it last.
+    if (known && known.until > now && known.until <= now + keptFor) return known.device
+    const device = this.#find(clientIp, now)
+    this.#known.delete(clientIp)
+    this.#known.set(clientIp, { until: now + keptFor, device })
+    if (this.#known.size > most) {
+      const [oldest] = this.#known.keys()
+      if (oldest !== undefined) this.#known.delete(oldest)
+    }
+    return device
+  }
+
+  /** Called on the way of each connection: what the store throws must not reach it. */
+  #find(address: string, at: number): ClientDevice {
+    try {
+      const device = this.#ask(address, at)
+      this.#trouble = false
+      return device
+    } catch (error) {
+      if (!this.#trouble) this.#log("error", "bindings-unreadable", { reason: errorCode(error) })
+      this.#trouble = true
+      return nobody
+    }
+  }
+
+  #ask(address: string, at: number): ClientDevice {
+    const store = this.#store
+    if (!store) return nobody
+    const { tenant, site, identity } = this.#config
+    const bindings = new BindingIndex(store.bindingsOf(address), {
+      tenant,
+      clockToleranceMs: identity["clock-tolerance"],
+      platformOf: (deviceId) => store.device(tenant, deviceId)?.platform ?? "unknown",
+    })
+    const { device_id, attribution } = bindings.resolve({ realm: site, address, at })
+    if (device_id === null || attribution !== "bound") return nobody
+    return { device_id, device_groups: store.device(tenant, device_id)?.groups ?? [] }
+  }
+}

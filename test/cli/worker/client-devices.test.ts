@@ -1,0 +1,73 @@
+import t from "tap"
+import { ClientDevices } from "../../../src/cli/worker/client-devices.ts"
+import { loadConfig } from "../../../src/config.ts"
+import { openStore } from "../../../src/evidence/open.ts"
+import type { Binding } from "../../../src/record/binding.ts"
+import { binding, device, newDir, ten } from "../../evidence/fixtures.ts"
+
+const hour = 3_600_000
+const nobody = { device_id: null, device_groups: [] }
+
+/** A store with these bindings and the device d-1 of the group phones, asked unless policy does not. */
+function world(t: { teardown(fn: () => void): void }, bindings: readonly Binding[]) {
+  const store = openStore(newDir(t))
+  store.append("bindings", bindings)
+  store.append("devices", [{ ...device("device-1", "d-1", ten, "ann"), groups: ["phones"] }])
+  const events: string[] = []
+  const config = loadConfig(null, { tenant: "acme", site: "hq" })
+  const policy = { asks: true }
+  const log = (_: string, event: string) => events.push(event)
+  const clients = new ClientDevices(config, log, () => policy.asks)
+  clients.readFrom(store)
+  return { store, clients, events, policy }
+}
+
+const one = binding("b-1", "10.0.0.1", ten, ten + hour)
+const another = { ...binding("b-2", "10.0.0.1", ten, ten + hour), device_id: "d-2" }
+const rows = [
+  { name: "bound", bindings: [one], at: ten + 1, known: true },
+  { name: "bound before, not now", bindings: [one], at: ten + 2 * hour, known: false },
+  { name: "bound to two devices alike", bindings: [one, another], at: ten + 1, known: false },
+  { name: "shared", bindings: [{ ...one, shared: true }], at: ten + 1, known: false },
+  {
+    name: "another address",
+    bindings: [{ ...one, address: "10.0.0.2" }],
+    at: ten + 1,
+    known: false,
+  },
+  { name: "of another site", bindings: [{ ...one, site: "branch" }], at: ten + 1, known: false },
+  { name: "of another tenant", bindings: [{ ...one, tenant: "other" }], at: ten + 1, known: false },
+]
+for (const { name, bindings, at, known } of rows)
+  t.test(`who is behind an address: ${name}`, async (t) => {
+    const { store, clients } = world(t, bindings)
+    const expected = known ? { device_id: "d-1", device_groups: ["phones"] } : nobody
+    t.strictSame(clients.of("10.0.0.1", at), expected)
+    store.close()
+  })
+
+t.test("nobody is asked for while policy names no device", async (t) => {
+  const { store, clients, policy } = world(t, [one])
+  policy.asks = false
+  t.strictSame(clients.of("10.0.0.1", ten + 1), nobody)
+  policy.asks = true
+  t.match(clients.of("10.0.0.1", ten + 1), { device_groups: ["phones"] })
+  store.close()
+})
+
+t.test("an answer is good for a second", async (t) => {
+  const { store, clients } = world(t, [])
+  t.strictSame(clients.of("10.0.0.1", ten + 1), nobody)
+  store.append("bindings", [one])
+  t.strictSame(clients.of("10.0.0.1", ten + 900), nobody)
+  t.match(clients.of("10.0.0.1", ten + 1_002), { device_id: "d-1" })
+  store.close()
+})
+
+t.test("a store that cannot answer knows nobody, and is told of once: fails closed", async (t) => {
+  const { store, clients, events } = world(t, [one])
+  store.close()
+  t.strictSame(clients.of("10.0.0.1", ten + 1), nobody)
+  t.strictSame(clients.of("10.0.0.2", ten + 1), nobody)
+  t.strictSame(events, ["bindings-unreadable"])
+})
