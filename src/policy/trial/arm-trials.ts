@@ -7,7 +7,7 @@
 import type { ScopeJudgement } from "../../record/scope-judgement.ts"
 import { canonicalAddress, readAddress } from "../destination/addresses.ts"
 import { brokenSince } from "./broken.ts"
-import { isCovered } from "./learn.ts"
+import { isCovered } from "./learned-standing.ts"
 import { type Learned, type Trial, trialKeyOfEntry, trialKeyOfJudgement } from "./trial-key.ts"
 import {
   change,

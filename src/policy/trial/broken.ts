@@ -7,7 +7,8 @@
  */
 import type { ScopeJudgement } from "../../record/scope-judgement.ts"
 import type { GroupChoice } from "../settings.ts"
-import { deviceEntry, evidenceOf, isCovered, isTurnedDown } from "./learn.ts"
+import { deviceEntry, evidenceOf } from "./learn.ts"
+import { isCovered, isTurnedDown } from "./learned-standing.ts"
 import { isRunning, isSameEpoch, type Learned, type Trial, trialKeyOfEntry } from "./trial-key.ts"
 import {
   change,

@@ -7,7 +7,7 @@
  */
 import type { ScopeJudgement } from "../../record/scope-judgement.ts"
 import { controlOf, type GroupChoice } from "../settings.ts"
-import { ended } from "./learn.ts"
+import { ended } from "./learned-standing.ts"
 import { isLive, type Learned } from "./trial-key.ts"
 import { change, choiceFor, iso, type RegisterWrite, type TrialStep } from "./trial-step.ts"
 

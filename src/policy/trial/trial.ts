@@ -11,7 +11,9 @@ import type { ScopeJudgement } from "../../record/scope-judgement.ts"
 import type { ControlSettings, GroupChoice } from "../settings.ts"
 import { armTrials } from "./arm-trials.ts"
 import { type BrokenApp, brokenApps, splicedAfterAll } from "./broken.ts"
-import { type Confirmation, learnedFrom, ofGroups, settled } from "./learn.ts"
+import { type Confirmation, learnedFrom } from "./learn.ts"
+import { ofGroups } from "./learn-group.ts"
+import { settled } from "./learned-standing.ts"
 import { stepRetests } from "./retest.ts"
 import {
   isLearned,
