@@ -21,7 +21,7 @@ export const captivePortalHosts: readonly VendorHost[] = [
   ),
   ...hostsOf(
     {
-      source: "https://support.google.com/work/android/answer/10513641",
+      source: "https://support.google.com (Android Enterprise Help, answer 10513641)",
       read,
       copy: "without a date, quoted by a list of a third party",
     },

@@ -12,7 +12,7 @@ const chrome: Page = {
   read,
   copy: "2024-12-19, its list of changes only",
 }
-const androidPage = "https://support.google.com/work/android/answer/10513641"
+const androidPage = "https://support.google.com (Android Enterprise Help, answer 10513641)"
 const android: Page = { source: androidPage, read, copy: "without a date" }
 const androidQuoted: Page = {
   source: androidPage,
