@@ -88,6 +88,8 @@ function binding(
     source: "dhcp",
     confidence: 0.8,
     shared: false,
+    names: null,
+    flags: [],
   }
 }
 

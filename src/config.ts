@@ -10,6 +10,9 @@ import { z } from "zod"
 import { AlertSettings, SyslogSettings } from "./alert/settings.ts"
 import { AnalyticsSettings } from "./analytics/settings.ts"
 import { RetentionSettings } from "./evidence/retention-settings.ts"
+import { LeaseSettings } from "./identity/leases/settings.ts"
+import { MdmSources } from "./identity/mdm/settings.ts"
+import { RadiusSettings } from "./identity/radius/settings.ts"
 import { IdentitySettings } from "./identity/settings.ts"
 import { DnsSettings } from "./intercept/dns-settings.ts"
 import { onExpired } from "./intercept/hindrance.ts"
@@ -26,9 +29,32 @@ import { OriginSettings } from "./intercept/origin-settings.ts"
 import { OverloadSettings } from "./intercept/overload.ts"
 import { ProxyUsersSettings } from "./intercept/proxy-logins.ts"
 import { UpstreamProxySettings } from "./intercept/upstream-proxy-settings.ts"
-import { ControlSettings, ListSettings, type PolicySettings, Rules } from "./policy/settings.ts"
+import {
+  ControlSettings,
+  ListSettings,
+  type PolicySettings,
+  PrivacySettings,
+  Rules,
+} from "./policy/settings.ts"
 import { listedHosts, listFault } from "./policy/shipped-lists.ts"
 import { Duration } from "./record/duration.ts"
+import { FlowLogSettings } from "./telemetry/flow-logs/settings.ts"
+import { telemetryFaults } from "./telemetry/listeners.ts"
+import { PubSubSettings } from "./telemetry/pubsub/settings.ts"
+import { WebhookSettings } from "./telemetry/webhook/settings.ts"
+
+/** At most so many sources of one sort. */
+const mostSources = 64
+
+/** What tells who and what: read by a process of its own, which traffic never waits for. */
+const Sources = z.strictObject({
+  leases: z.array(LeaseSettings).max(mostSources).default([]),
+  radius: z.array(RadiusSettings).max(mostSources).default([]),
+  mdm: MdmSources.default([]),
+  webhook: WebhookSettings.prefault({}),
+  pubsub: PubSubSettings.prefault({}),
+  "flow-logs": z.array(FlowLogSettings).max(mostSources).default([]),
+})
 
 const Settings = z.strictObject({
   tenant: z.string().min(1).default("default"),
@@ -87,8 +113,11 @@ const Settings = z.strictObject({
   rules: Rules.prefault([]),
   /** Lists of hosts that are not inspected: what is done with each, and the operator's own hosts. */
   lists: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,40}$/), ListSettings).prefault({}),
+  /** What of people's own is not inspected, beside the lists. */
+  privacy: PrivacySettings.prefault({}),
   control: ControlSettings.prefault({}),
   identity: IdentitySettings.prefault({}),
+  sources: Sources.prefault({}),
   /** How long what kind of record is kept. */
   retention: RetentionSettings.prefault({}),
   analytics: AnalyticsSettings.prefault({}),
@@ -103,7 +132,7 @@ export const Config = Settings.superRefine((settings, context) => {
   const refuse = (path: PropertyKey[], message: string) =>
     context.addIssue({ code: "custom", path, message })
   const judged = analytics.scope.window + analytics.scope["allowed-lateness"]
-  for (const kind of ["attempts", "flows", "app-events"] as const)
+  for (const kind of ["attempts", "flows", "app-events", "findings", "incidents"] as const)
     if ((retention[kind] ?? judged) < judged)
       refuse(
         ["retention", kind],
@@ -113,6 +142,8 @@ export const Config = Settings.superRefine((settings, context) => {
     const fault = listFault(name, list)
     if (fault) refuse(["lists", name], fault)
   }
+  const proxies = [listen, ...listeners.map((other) => other.listen)].filter((one) => one !== null)
+  for (const { path, message } of telemetryFaults(settings.sources, proxies)) refuse(path, message)
   if (listen === null && listeners.length === 0)
     refuse(["listen"], "null needs at least one of listeners")
   for (const [index, other] of listeners.entries()) {
@@ -170,14 +201,14 @@ export function sensorConfigId(config: Config, originCaPem: string | null): stri
 }
 
 /** What policy is made of. */
-export function policySettings({ rules, control, lists }: Config): PolicySettings {
-  return { rules, control, lists: listedHosts(lists, control.mode) }
+export function policySettings({ rules, control, lists, privacy }: Config): PolicySettings {
+  return { rules, control, lists: listedHosts(lists, control.mode), privacy }
 }
 
 /** Names the policy that the configuration asks for: equal settings, equal name. */
-export function policyRevision({ rules, control, lists }: Config): string {
+export function policyRevision({ rules, control, lists, privacy }: Config): string {
   const sorted = Object.entries(lists).sort(([a], [b]) => (a < b ? -1 : 1))
-  const text = JSON.stringify([rules, control, sorted])
+  const text = JSON.stringify([rules, control, sorted, privacy])
   return createHash("sha256").update(text).digest("hex").slice(0, 12)
 }
 

@@ -3,20 +3,20 @@
  * the correlator turns facts into judgements and alerts. Between them stand the store and, the only
  * way back, the register.
  */
-import { type Raised, raise } from "./alert/raise.ts"
-import { incidentId, rollUp } from "./analytics/incidents.ts"
-import { judgeDevice } from "./analytics/judge.ts"
+import { type Budgeted, withinBudget } from "./alert/budget.ts"
+import { raise } from "./alert/raise.ts"
+import { incidentId } from "./analytics/incidents.ts"
+import { labelled } from "./analytics/labels.ts"
 import { settle } from "./analytics/settle.ts"
 import type { Recorder } from "./evidence/recorder.ts"
-import { joinDevice } from "./identity/join.ts"
 import type { ListenerSettings } from "./intercept/listeners.ts"
 import { OpenSplices } from "./intercept/open-splices.ts"
 import { type Sensor, startSensor } from "./intercept/sensor.ts"
 import type { SensorDeps } from "./intercept/sensor-deps.ts"
 import type { Policy } from "./policy/prepare.ts"
 import { stepTrials, type TrialOutcome } from "./policy/trial/trial.ts"
+import type { Drift } from "./record/drift.ts"
 import type { Finding } from "./record/finding.ts"
-import type { Incident } from "./record/incident.ts"
 import type { World } from "./world.ts"
 
 type Parts = Omit<SensorDeps, "policy" | "splices" | "onAttempt" | "onFlow" | "onHit"> & {
@@ -41,29 +41,35 @@ export function sense(
 }
 
 /** What came of the news, to be written in one commit. */
-export interface Judged {
+export interface Judged extends Budgeted {
   findings: Finding[]
-  incidents: { incident: Incident; raised: Raised }[]
+  /** What has become different of pairs that are allowed or baseline. */
+  drifts: Drift[]
   trials: TrialOutcome
 }
 
 /** evidence -> identity -> analytics -> alert, and the register for policy. */
 export function correlate(world: World): Judged {
   const { config, now } = world
-  const judged = world.devices.map(joinDevice).map((evidence) => {
-    const { device_id } = evidence
-    const judgement = judgeDevice(evidence, world.contextOf(device_id), config.analytics)
-    return { ...judgement, findings: settle(world.findingsOf(device_id), judgement) }
+  const label = (one: Finding) => labelled(one, world.labels, config.analytics.labels)
+  const judged = world.devices.map((device) => {
+    const { device_id } = device
+    const judgement = device.judge(world.contextOf(device_id))
+    return { ...judgement, findings: settle(world.findingsOf(device_id), judgement, label) }
   })
   const judgements = judged.flatMap((device) => device.judgements)
   const findings = [...world.operational, ...judged.flatMap((device) => device.findings)]
   const affected = new Set([...findings.map(incidentId), ...world.dueIncidents])
-  const all = world.withChanged(findings, affected)
-  const incidents = rollUp(all, world.incidents(affected), world.writer).map((incident) => {
-    const told = world.told(incident, all)
-    return { incident, raised: raise({ ...told, incident, settings: config.alerts, now }) }
+  const candidates = world.rollUp(findings, affected).map(({ incident, lead }) => {
+    const told = world.told(incident, lead)
+    const raised = raise({ ...told, incident, settings: config.alerts, now })
+    return { incident, lead, raised }
   })
-  const { register, newId, writer: common } = world
+  const { register, newId, budgets: states, writer: common } = world
+  const { site, sensor_id } = common
+  const writer = { site, sensor_id }
+  const alerted = withinBudget({ candidates, states, settings: config.alerts, writer, now })
   const step = { ...register, judgements, settings: config.control, common, now, newId }
-  return { findings, incidents, trials: stepTrials(step) }
+  const drifts = judged.flatMap((device) => device.drifts)
+  return { ...alerted, findings, drifts, trials: stepTrials(step) }
 }

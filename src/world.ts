@@ -1,7 +1,10 @@
 /** What the correlator knows at one moment: what `correlate` takes. */
+import type { BudgetInput } from "./alert/budget.ts"
 import type { RaiseInput } from "./alert/raise.ts"
+import type { RolledUp } from "./analytics/incidents.ts"
+import type { DeviceJudgement } from "./analytics/judge.ts"
+import type { LabelIndex } from "./analytics/labels.ts"
 import type { Config } from "./config.ts"
-import type { JoinInput } from "./identity/join.ts"
 import type { TrialStep } from "./policy/trial/trial-step.ts"
 import type { JudgementContext } from "./record/attributed.ts"
 import type { Finding } from "./record/finding.ts"
@@ -15,9 +18,13 @@ export interface World {
   now: number
   /** An id that is the same for the same key, however often it is asked. */
   newId: (key: string) => string
-  /** Devices with news: their connections and events, and who is who. */
-  devices: readonly JoinInput[]
-  /** Findings about the sensor itself that are new or changed. */
+  /** Devices with news, and their evidence as it was joined. */
+  devices: readonly { device_id: string; judge(context: JudgementContext): DeviceJudgement }[]
+  /** What people said of findings. */
+  labels: LabelIndex
+  /** What each tenant has spent of its alerts a day. */
+  budgets: BudgetInput["states"]
+  /** Findings about the sensor itself that are new or changed, and those that stand under another label now. */
   operational: readonly Finding[]
   /** What control needs beside the judgements. */
   register: Omit<TrialStep, "judgements" | "settings" | "common" | "now" | "newId">
@@ -26,13 +33,8 @@ export interface World {
   findingsOf(deviceId: string): readonly Finding[]
   /** Incidents whose suppressed news has fallen due. */
   dueIncidents: readonly string[]
-  /** All findings of some incidents, those that have just changed in their new version. */
-  withChanged(changed: readonly Finding[], incidents: ReadonlySet<string>): Finding[]
-  /** These incidents as they were. */
-  incidents(ids: ReadonlySet<string>): Incident[]
+  /** These incidents as they will be with findings that have just changed. */
+  rollUp(changed: readonly Finding[], incidents: ReadonlySet<string>): RolledUp[]
   /** What an alert needs to know of an incident beside itself. */
-  told(
-    incident: Incident,
-    findings: readonly Finding[],
-  ): Pick<RaiseInput, "lead" | "device" | "previous">
+  told(incident: Incident, lead: Finding): Pick<RaiseInput, "lead" | "device" | "previous">
 }

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path"
 import t from "tap"
 import { parse } from "yaml"
 import { usage } from "../src/cli/usage.ts"
-import { loadConfig } from "../src/config.ts"
+import { Config, loadConfig } from "../src/config.ts"
 
 const root = new URL("..", import.meta.url).pathname
 const textOf = (file: string) => readFileSync(join(root, file), "utf8")
@@ -47,6 +47,20 @@ t.test(
     t.end()
   },
 )
+
+t.test("every example of a configuration in the documentation is one that is taken", (t) => {
+  const examples = pages.flatMap((page) =>
+    [...textOf(page).matchAll(/^ *```yaml\n([\s\S]*?)^ *```/gm)].map(([, text = ""]) => ({
+      page,
+      given: parse(text),
+    })),
+  )
+  const ours = examples.filter(({ given }) => Object.keys(given).some((key) => key in Config.shape))
+  t.ok(ours.length > 10, `${ours.length} examples`)
+  for (const { page, given } of ours)
+    t.strictSame(Config.safeParse(given).error?.issues ?? [], [], page)
+  t.end()
+})
 
 t.test("every test that a table of the documentation names is there, by its title", (t) => {
   let seen = 0
@@ -137,12 +151,13 @@ function keysOf(value: unknown, path = ""): string[] {
   )
 }
 
-/** Events that a module says: `log("info", "name", …)`, `logger.info({ … }, "name")`, `new RareLog`. */
+/** Events that a module says: `log("info", "name", …)`, `logger.info({ … }, "name")`, `new RareLog`,
+ * `this.#seldom("name", …)`. */
 function eventsIn(source: string): string[] {
-  const calls = source.matchAll(/\blog(?:\?)?(?:\.\w+)?\(|\bnew RareLog\(/g)
+  const calls = source.matchAll(/\blog(?:\?)?(?:\.\w+)?\(|\bnew RareLog\(|\.#seldom\(/g)
   return [...calls].flatMap(({ 0: call, index }) => {
     const given = argumentsFrom(source, index + call.length)
-    const event = call.includes(".") ? given.at(-1) : given[1]
+    const event = call === ".#seldom(" ? given[0] : call.includes(".") ? given.at(-1) : given[1]
     const texts = (event ?? "").matchAll(/(=== )?["`]([a-z][a-z0-9-]*(?:\$\{\w+\})?)["`]/g)
     return [...texts].flatMap(([, compared, text = ""]) => (compared ? [] : stateEvents(text)))
   })

@@ -12,7 +12,9 @@ const mayImport: Record<string, readonly string[]> = {
   ca: ["record"],
   intercept: ["record", "observe", "policy", "ca"],
   evidence: ["record"],
-  identity: ["record"],
+  source: ["record"],
+  identity: ["record", "source"],
+  telemetry: ["record", "source"],
   analytics: ["record"],
   alert: ["record"],
   // Compositions: they put stages together and are imported by nobody below them.
@@ -24,7 +26,9 @@ const mayImport: Record<string, readonly string[]> = {
     "ca",
     "intercept",
     "evidence",
+    "source",
     "identity",
+    "telemetry",
     "analytics",
     "alert",
     "lab",
@@ -42,8 +46,17 @@ const mayImport: Record<string, readonly string[]> = {
     "record",
     "world.ts",
   ],
-  "world.ts": ["policy", "identity", "alert", "record", "config.ts"],
-  "config.ts": ["policy", "intercept", "evidence", "identity", "analytics", "alert", "record"],
+  "world.ts": ["policy", "identity", "analytics", "alert", "record", "config.ts"],
+  "config.ts": [
+    "policy",
+    "intercept",
+    "evidence",
+    "identity",
+    "telemetry",
+    "analytics",
+    "alert",
+    "record",
+  ],
 }
 
 /** Stages of functions over records: every module with code in it has a test beside it. */

@@ -1,5 +1,7 @@
-/** What the operator of a world declares as expected: the allowed triples of both analytics. */
+/** What the operator of a world configures: the sensor's own addresses, and what is expected, as the allowed
+ * triples of both analytics. */
 import type { ConfigInput } from "../../src/config.ts"
+import { proxyAddress, upstreamAddress } from "./wire/addresses.ts"
 import type { Platform, World } from "./world/model.ts"
 import { signerOf } from "./world/phones.ts"
 
@@ -18,4 +20,11 @@ export function allowedOf(world: World): NonNullable<ConfigInput["analytics"]> {
     }
   }
   return { AN1725: of("android"), AN1726: of("ios") }
+}
+
+export function identityOf(): NonNullable<ConfigInput["identity"]> {
+  return {
+    "proxy-addresses": [proxyAddress],
+    "sensor-addresses": [proxyAddress, upstreamAddress],
+  }
 }

@@ -3,19 +3,19 @@
  * judges them by a clock that stands at the slice's end, and what it writes to the register decides about
  * the next slice's connections.
  */
-import { mkdtempSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Correlator } from "../../src/cli/correlator/pass.ts"
 import { loadConfig } from "../../src/config.ts"
-import { openStore } from "../../src/evidence/open.ts"
+import { openDatabase } from "../../src/evidence/database.ts"
+import { outboxLimit } from "../../src/evidence/outbox.ts"
 import { hitRow, toRow } from "../../src/evidence/serialise.ts"
-import type { Store } from "../../src/evidence/store.ts"
+import { Store } from "../../src/evidence/store.ts"
 import type { AppendableKind, Row } from "../../src/evidence/tables.ts"
 import type { Alert } from "../../src/record/alert.ts"
 import type { Finding } from "../../src/record/finding.ts"
-import { allowedOf } from "./allowed.ts"
-import { proxyAddress } from "./simulate/edr.ts"
+import { allowedOf, identityOf } from "./allowed.ts"
 import { RegisterGate } from "./simulate/gate.ts"
 import { Simulation, type Written } from "./simulate/simulation.ts"
 import type { World } from "./world/model.ts"
@@ -45,16 +45,19 @@ export interface LoopOptions {
   onWritten?: (written: readonly Written[]) => void
 }
 
+/** Where files cost no disk, if there is such a place. */
+const memory = existsSync("/dev/shm") ? "/dev/shm" : tmpdir()
+
 export function live(world: World, { slice, deadline, onWritten }: LoopOptions): Lived {
-  const dir = mkdtempSync(join(tmpdir(), "fleet-"))
-  const store = openStore(dir)
+  const dir = mkdtempSync(join(memory, "fleet-"))
+  const store = fleetingStore(dir)
   try {
     const config = loadConfig(null, {
       tenant: world.tenant,
       site: world.site,
       "sensor-id": "sensor-1",
       data: dir,
-      identity: { "proxy-addresses": [proxyAddress] },
+      identity: identityOf(),
       analytics: allowedOf(world),
     })
     let now = world.start
@@ -96,6 +99,13 @@ export function live(world: World, { slice, deadline, onWritten }: LoopOptions):
     store.close()
     rmSync(dir, { recursive: true, force: true })
   }
+}
+
+/** It ends with the world: nothing of it must survive a crash. */
+function fleetingStore(dir: string): Store {
+  const db = openDatabase(dir, {})
+  db.pragma("synchronous = OFF")
+  return new Store(db, { outboxLimit })
 }
 
 function append(store: Store, written: readonly Written[]): void {

@@ -2,7 +2,9 @@
  * A fleet of phones as a bench for the judgement.
  *
  *     node bench/fleet/fleet.ts make  --world base --seed 7 --devices 200 --days 3 --out DIR
- *     node bench/fleet/fleet.ts run   --world base --seeds 1,2,3 --devices 24 --days 1 [--slice 120] [--out DIR]
+ *     node bench/fleet/fleet.ts run   --world base --seeds 1,2,3 --devices 24 --days 1 [--slice 300] [--out DIR]
+ *     node bench/fleet/fleet.ts prove --seeds tune|frozen --out DIR [--minutes 25] [--processes 2] [--part 1]
+ *     node bench/fleet/fleet.ts table --out DIR          the tables of what `prove` left in DIR
  *     node bench/fleet/fleet.ts score --truth DIR/truth.ndjson --findings FILE [--alerts FILE]
  *     node bench/fleet/fleet.ts score --out DIR          every world that runs left in DIR, added up
  *     node bench/fleet/fleet.ts check
@@ -11,15 +13,17 @@ import { readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { parseArgs } from "node:util"
 import { check } from "./check.ts"
-import { live } from "./closed-loop.ts"
-import { frameOf, makeInto, WorldFiles } from "./open-loop.ts"
-import { table } from "./score/report.ts"
+import { makeInto } from "./open-loop.ts"
+import { firstSeeds, type Seeds } from "./plan.ts"
+import { prove as proveAll } from "./proof/prove.ts"
+import { headFile, readResults } from "./proof/results.ts"
+import { tablesOf } from "./proof/tables.ts"
+import { runWorld } from "./run-world.ts"
+import { table as tableOf } from "./score/report.ts"
 import { scoreFiles, scoreFolder } from "./score/score-files.ts"
-import { scoreWorld, type WorldScore } from "./score/score-world.ts"
-import { markDetectable } from "./simulate/detectable.ts"
+import type { WorldScore } from "./score/score-world.ts"
 import { switchesOf } from "./switches.ts"
 import { makeWorld } from "./world/make-world.ts"
-import type { World } from "./world/model.ts"
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -32,9 +36,14 @@ const { values, positionals } = parseArgs({
     /** Share of apps that pin, in place of IMC's range. */
     pins: { type: "string" },
     /** Seconds of the world between two looks of the correlator. */
-    slice: { type: "string", default: "120" },
+    slice: { type: "string", default: "300" },
     /** Seconds of ours after which no further slice is begun. */
     limit: { type: "string", default: "110" },
+    /** The same for a proof, in minutes. */
+    minutes: { type: "string", default: "25" },
+    processes: { type: "string", default: "2" },
+    /** Share of the plan's worlds. */
+    part: { type: "string", default: "1" },
     out: { type: "string" },
     truth: { type: "string" },
     findings: { type: "string" },
@@ -42,24 +51,21 @@ const { values, positionals } = parseArgs({
   },
 })
 
-const verbs: Record<string, () => void | Promise<void>> = { make, run, score, check }
+const verbs: Record<string, () => void | Promise<void>> = { make, run, prove, table, score, check }
 const verb = verbs[positionals[0] ?? ""]
 if (!verb) throw new Error(`fleet: say one of ${Object.keys(verbs).join(", ")}`)
 await verb()
 
-function world(seed: string): World {
-  return makeWorld({
-    seed,
-    phones: Number(values.devices),
-    days: Number(values.days),
-    pinShare: values.pins === undefined ? null : Number(values.pins),
-    switches: switchesOf(values.world),
-  })
-}
-
 function make(): void {
   if (!values.out) throw new Error("fleet: make needs --out DIR")
-  const counts = makeInto(values.out, world(values.seed))
+  const world = makeWorld({
+    seed: values.seed,
+    phones: Number(values.devices),
+    days: Number(values.days),
+    pinShare: pinShare(),
+    switches: switchesOf(values.world),
+  })
+  const counts = makeInto(values.out, world)
   for (const [kind, count] of counts) console.log(`${kind}: ${count}`)
 }
 
@@ -68,35 +74,58 @@ function run(): void {
   const deadline = Date.now() + Number(values.limit) * 1_000
   for (const seed of values.seeds.split(",")) {
     if (Date.now() > deadline) break
-    const one = world(seed)
-    const began = Date.now()
-    const files = values.out ? new WorldFiles(`${values.out}/${seed}`) : null
-    const options = { slice: Number(values.slice) * 1_000, deadline }
-    const lived = live(one, files ? { ...options, onWritten: (w) => files.write(w) } : options)
-    const { simulation, history, alerts, troubles, until } = lived
-    const cases = simulation.book.all
-    markDetectable(cases, one)
-    const frame = frameOf(one)
-    files?.finish({ frame, cases, history, alerts })
-    const score = scoreWorld({ cases, history, alerts, ...frame })
-    const whole = until >= one.end ? "" : `, stopped at ${new Date(until).toISOString()}`
-    console.log(
-      `world ${seed}: ${cases.length} cases, ${Math.round((Date.now() - began) / 1_000)} s${whole}`,
-    )
-    for (const [event, { count, first }] of troubles)
+    const { cases, seconds, stoppedAt, troubles, score } = runWorld({
+      world: values.world,
+      seed,
+      phones: Number(values.devices),
+      days: Number(values.days),
+      pinShare: pinShare(),
+      slice: Number(values.slice) * 1_000,
+      deadline,
+      out: values.out ? join(values.out, seed) : null,
+    })
+    const whole = stoppedAt === null ? "" : `, stopped at ${new Date(stoppedAt).toISOString()}`
+    console.log(`world ${seed}: ${cases} cases, ${Math.round(seconds)} s${whole}`)
+    for (const { event, count, first } of troubles)
       console.log(`  ${event} ${count} times, first ${first.slice(0, 200)}`)
     for (const wrong of score.falselyConfirmed)
       console.log(`  falsely confirmed: ${JSON.stringify(wrong)}`)
+    for (const wrong of score.falselySent) console.log(`  falsely sent: ${JSON.stringify(wrong)}`)
+    for (const pin of score.missed) console.log(`  missed: ${JSON.stringify(pin)}`)
     scores.push(score)
   }
-  console.log(table(scores))
+  console.log(tableOf(scores))
+}
+
+async function prove(): Promise<void> {
+  if (!values.out) throw new Error("fleet: prove needs --out DIR")
+  if (!(values.seeds in firstSeeds)) throw new Error("fleet: prove needs --seeds tune or frozen")
+  await proveAll({
+    out: values.out,
+    seeds: values.seeds as Seeds,
+    processes: Number(values.processes),
+    deadline: Date.now() + Number(values.minutes) * 60_000,
+    part: Number(values.part),
+    tell: (line) => console.log(line),
+  })
+  table()
+}
+
+function table(): void {
+  if (!values.out) throw new Error("fleet: table needs --out DIR")
+  console.log(readFileSync(join(values.out, headFile), "utf8"))
+  console.log(tablesOf(readResults(values.out)))
+}
+
+function pinShare(): number | null {
+  return values.pins === undefined ? null : Number(values.pins)
 }
 
 function score(): void {
   const { out, truth, findings, alerts = null } = values
-  if (out) console.log(table(scoreFolder(out)))
+  if (out) console.log(tableOf(scoreFolder(out)))
   else if (truth && findings) {
     const frame = JSON.parse(readFileSync(join(dirname(truth), "world.json"), "utf8"))
-    console.log(table([scoreFiles({ truth, findings, alerts, frame })]))
+    console.log(tableOf([scoreFiles({ truth, findings, alerts, frame })]))
   } else throw new Error("fleet: score needs --truth FILE --findings FILE, or --out DIR of runs")
 }

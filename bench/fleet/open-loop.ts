@@ -5,7 +5,7 @@
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Alert } from "../../src/record/alert.ts"
-import { allowedOf } from "./allowed.ts"
+import { allowedOf, identityOf } from "./allowed.ts"
 import type { Held } from "./closed-loop.ts"
 import type { Frame } from "./score/score-files.ts"
 import type { Case } from "./simulate/case-book.ts"
@@ -38,8 +38,12 @@ export function makeInto(dir: string, world: World): Map<string, number> {
   return files.counts
 }
 
-export function frameOf({ phones, start, end }: World): Frame {
-  return { phones: phones.length, start, days: Math.round((end - start) / day) }
+export function frameOf({ tenant, phones, start, end }: World): Frame {
+  return {
+    phones: phones.filter((phone) => phone.tenant === tenant).length,
+    start,
+    days: Math.round((end - start) / day),
+  }
 }
 
 /** What an operator of this fleet would have configured. */
@@ -48,7 +52,7 @@ function configOf(world: World) {
     tenant: world.tenant,
     site: world.site,
     control: { mode: "off" },
-    identity: { "proxy-addresses": ["10.10.10.10"] },
+    identity: identityOf(),
     analytics: allowedOf(world),
   }
 }

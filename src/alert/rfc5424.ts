@@ -101,6 +101,7 @@ function structuredParams(alert: Alert): [name: string, value: string][] {
     ["destination", alert.destination],
     ["tenant", alert.tenant],
     ["site", alert.site],
+    ["held", alert.digest ? String(alert.digest.held) : null],
   ]
   return params.filter((param): param is [string, string] => param[1] !== null)
 }
@@ -114,6 +115,8 @@ function technique(analytic: Alert["analytic"]): string | null {
     case "pin-effect":
     case "ca-missing":
     case "sensor-fault":
+    case "coverage":
+    case "alert-budget":
       return null
   }
 }
@@ -162,9 +165,16 @@ function* lessAndLess(alert: Alert): Generator<object> {
   yield { record: "alert", truncated: true, ...less }
   less = { ...less, channels: alert.channels.map((channel) => ({ ...channel, why: "" })) }
   yield { record: "alert", truncated: true, ...less }
-  less = { ...less, channels: [] }
+  less = { ...less, channels: [], label: null }
+  yield { record: "alert", truncated: true, ...less }
+  if (!alert.digest) return
+  less = { ...less, digest: { ...alert.digest, alert_ids: [], incident_ids: [] } }
+  yield { record: "alert", truncated: true, ...less }
+  less = { ...less, digest: { ...alert.digest, ...nameless } }
   yield { record: "alert", truncated: true, ...less }
 }
+
+const nameless = { alert_ids: [], incident_ids: [], by_app: [], by_domain: [] }
 
 /** What is left where the names themselves are too long: enough to find the alert in the store. */
 function core(alert: Alert, bytes: number): object {

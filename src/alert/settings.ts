@@ -8,6 +8,9 @@ export const AlertSettings = z.strictObject({
   "minimum-confidence": Confidence.exclude(["record"]).default("medium"),
   /** For so long an incident is not told twice at a level that was told already. */
   "suppress-for": Duration.prefault("24h"),
+  /** So many alerts a tenant and day (UTC) are opened or raised; then those of medium level wait, and a digest tells
+   * of them. null: no budget. */
+  budget: z.int().min(1).nullable().default(50),
 })
 export type AlertSettings = z.infer<typeof AlertSettings>
 
@@ -82,6 +85,8 @@ export const SyslogSettings = z
     key: z.string().min(1).nullable().default(null),
     /** TLS: the name that the receiver's certificate must carry, where it is not `host`. */
     "server-name": z.string().min(1).nullable().default(null),
+    /** Stable pseudonyms in place of devices, people and client addresses, as `export --pseudonyms` has them. */
+    pseudonyms: z.boolean().default(false),
   })
   .superRefine((sink, context) => {
     for (const message of faults(sink)) {

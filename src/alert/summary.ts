@@ -4,9 +4,15 @@
  * Only the verdict `confirmed` is called a pin-validation effect; every other verdict says what was seen
  * and what is missing. Nothing here says what the app wants.
  */
-import type { AlertNews } from "../record/alert.ts"
+import type { AlertNews, IncidentNews } from "../record/alert.ts"
 import type { Platform } from "../record/common.ts"
-import type { Confidence, Finding, Severity } from "../record/finding.ts"
+import {
+  type Confidence,
+  type Finding,
+  isSilenced,
+  type ScopeVerdict,
+  type Severity,
+} from "../record/finding.ts"
 import type { Incident } from "../record/incident.ts"
 
 /** What the outside was told last of an incident. */
@@ -15,15 +21,23 @@ export interface Told {
   confidence: Confidence
   severity: Severity
   device_count: number
+  verdict: ScopeVerdict | null
 }
 
 export function summary(
-  news: AlertNews,
+  news: IncidentNews,
   incident: Incident,
   lead: Finding,
   told: Told | null,
 ): string {
-  return `${lead.analytic}: ${seen(incident, lead)}; ${surety(news, incident, lead, told)}`
+  const words = `${lead.analytic}: ${seen(incident, lead)}; ${surety(news, incident, lead, told)}`
+  return `${words}${labelWords(lead)}`
+}
+
+/** What a person said, where it bears on the news: who, when, and what is different since. */
+function labelWords(lead: Finding): string {
+  if (!lead.label || isSilenced(lead)) return ""
+  return `. ${lead.label.why.map(readable).join(" ")}`
 }
 
 function seen(incident: Incident, lead: Finding): string {
@@ -33,6 +47,8 @@ function seen(incident: Incident, lead: Finding): string {
       return `${devices(incident, lead)} seems to lack our inspection CA: ${counted(lead)}`
     case "sensor-fault":
       return `refusals rose after a change of the sensor, first seen on ${devices(incident, lead)}: suspect the sensor, not the apps`
+    case "coverage":
+      return readable(lead.reasons[0] ?? "what we can see became less")
     case "AN1725":
     case "AN1726":
     case "pin-effect":
@@ -118,7 +134,7 @@ const PLATFORM: Readonly<Record<Platform, string>> = {
   unknown: "unknown platform",
 }
 
-function surety(news: AlertNews, incident: Incident, lead: Finding, told: Told | null): string {
+function surety(news: IncidentNews, incident: Incident, lead: Finding, told: Told | null): string {
   const { confidence, severity } = incident
   switch (news) {
     case "opened":
@@ -130,9 +146,14 @@ function surety(news: AlertNews, incident: Incident, lead: Finding, told: Told |
         return `confidence ${news} from ${told.confidence} to ${confidence}`
       if (told.severity !== severity)
         return `severity ${news} from ${told.severity} to ${severity}, confidence ${confidence}`
+      if (told.verdict !== null && told.verdict !== lead.verdict && lead.verdict === "confirmed")
+        return `verdict raised from ${told.verdict} to confirmed, confidence ${confidence}`
+      if (told.device_count === incident.device_count) return `told again, confidence ${confidence}`
       return `now ${incident.device_count} devices instead of ${told.device_count}, confidence ${confidence}`
     }
     case "closed":
+      if (lead.label && isSilenced(lead))
+        return `closed because ${readable(lead.label.who)} marked it ${lead.label.label}, confidence ${confidence}`
       return lead.expected
         ? `closed because the operator declared it as expected, confidence ${confidence}`
         : `closed, last confidence ${confidence}`

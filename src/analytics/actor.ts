@@ -50,8 +50,13 @@ export function groupByKey({ all }: Sightings): KeyGroup[][] {
     if (place) place.push(sighting)
     else places.set(sighting.destination, [sighting])
   }
-  const groups = [...places.values()].map((place) => groupPlace(place))
-  for (const group of groups.flat()) {
+  return [...places.values()].map((place) => groupPlace(place))
+}
+
+/** The groups of one destination, of its sightings oldest first. */
+export function groupPlace(place: readonly Sighting[]): KeyGroup[] {
+  const groups = actorsAt(place)
+  for (const group of groups) {
     // What was adopted came after what was observed.
     group.attempts.sort(byTime)
     group.flows.sort(byTime)
@@ -65,17 +70,21 @@ export function groupByKey({ all }: Sightings): KeyGroup[][] {
  * against it. Sessions around the proxy may come from another stack (QUIC), so they are adopted
  * where exactly one actor was seen at the destination at all.
  */
-function groupPlace(place: readonly Sighting[]): KeyGroup[] {
+function actorsAt(place: readonly Sighting[]): KeyGroup[] {
   const groups = new Map<string, KeyGroup>()
-  const join = (sighting: Sighting, actor: Actor): void => {
+  let last: { sighting: Sighting; group: KeyGroup } | null = null
+  const join = (sighting: Sighting, actorOf: (sighting: Sighting) => Actor): void => {
+    if (last && isAlike(last.sighting, sighting)) return take(last.group, sighting)
+    const actor = actorOf(sighting)
     const key = actorKey(actor)
     const group = groups.get(key) ?? emptyGroup(sighting, actor)
     groups.set(key, group)
+    last = { sighting, group }
     take(group, sighting)
   }
   const unknown: Sighting[] = []
   for (const sighting of place) {
-    if (isObserved(sighting)) join(sighting, appActor(sighting))
+    if (isObserved(sighting)) join(sighting, appActor)
     else unknown.push(sighting)
   }
   const apps = [...groups.values()]
@@ -87,15 +96,25 @@ function groupPlace(place: readonly Sighting[]): KeyGroup[] {
     }
     const owner = onlyOne(apps, (group) => mayBeOf(group, sighting))
     if (owner) adopt(owner, sighting)
-    else join(sighting, stackActor(sighting))
+    else join(sighting, stackActor)
   }
   const actors = [...groups.values()]
   for (const sighting of around) {
     const owner = onlyOne(actors, (group) => mayBeApp(group, sighting))
     if (owner) adopt(owner, sighting)
-    else join(sighting, stackActor(sighting))
+    else join(sighting, stackActor)
   }
   return [...groups.values()]
+}
+
+/** The actor of both is the same: a client that comes back over and over. */
+function isAlike(a: Sighting, b: Sighting): boolean {
+  return (
+    a.who === b.who &&
+    a.version === b.version &&
+    a.fact.stack === b.fact.stack &&
+    a.program === b.program
+  )
 }
 
 /** Whether a sighting that names no observed app may be this actor's: same stack, no other program,

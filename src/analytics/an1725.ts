@@ -316,7 +316,8 @@ function termsMet(channels: readonly Channel[], found: Findings, subject: Subjec
     met.add("no-runtime-channel")
   if (found.managed.managed === false) met.add("unmanaged")
   const { stack } = subject.judgement.key
-  const devices = stack === null ? undefined : subject.context.baseline.get(stackBaselineKey(stack))
+  const devices =
+    stack === null ? undefined : subject.context.stack_devices.get(stackBaselineKey(stack))
   if (devices !== undefined && devices < subject.settings["rare-stack-devices"])
     met.add("rare-stack")
   return met

@@ -14,13 +14,14 @@ import { an1726Table, patternOf } from "./confidence-table.ts"
 import { isOpaque } from "./control.ts"
 import { covers, coversAny } from "./host-list.ts"
 import { type Management, management } from "./managed-app.ts"
+import { baselineOf } from "./pair-state.ts"
 import { lastUpTo } from "./rank.ts"
-import { isBaselined } from "./scope.ts"
 import type { Sighting } from "./sighting.ts"
 import {
   type AnalyticJudgement,
   ceilings,
   channel,
+  pairOf,
   registered,
   type Subject,
   sessionsOf,
@@ -112,8 +113,10 @@ function mdmChannel(subject: Subject, { managed, supervised, why, ids }: Managem
   const all = [...ids, ...entries.map((entry) => entry.id)]
   if (coversAny(pinnable(subject), key.destination))
     return channel(M, "not-met", `${key.destination} is approved to be pinned.`, all)
-  if (isBaselined(key.app_id, key.destination, subject.context, subject.settings))
-    return channel(M, "not-met", `${key.destination} is in the fleet's baseline of the app.`, all)
+  const { context, settings } = subject
+  const baseline = baselineOf(pairOf(subject), context, settings, { byRegister: false })
+  if (baseline !== null)
+    return channel(M, "not-met", `${key.destination} is baseline of the app (${baseline}).`, all)
   const declared =
     isAllowedApp(key.app_id, subject.settings.AN1726) ||
     entries.some((entry) => entry.declared_transport === "pins")

@@ -82,5 +82,7 @@ function findingOf(first: Subject, keys: readonly Subject[]): Finding {
     first_seen: new Date(first_ms).toISOString(),
     last_seen,
     state: "open",
+    app_signer: null,
+    label: null,
   }
 }

@@ -5,7 +5,9 @@
 import type { Channel, Finding } from "../record/finding.ts"
 import type { Allowance } from "./allowed.ts"
 import { stepLower, type Weighed } from "./confidence.ts"
-import type { AnalyticJudgement, Subject } from "./subject.ts"
+import type { PairDrift } from "./pair-drift.ts"
+import { driftOfPair, isBaselinePair, pairDriftWords } from "./pair-state.ts"
+import { type AnalyticJudgement, pairOf, type Subject } from "./subject.ts"
 
 export interface Conclusion {
   analytic: Finding["analytic"]
@@ -26,9 +28,23 @@ export function concludes(conclusion: Conclusion): AnalyticJudgement {
     confidence: weighed.confidence,
     expected: false,
     exposed,
+    drifts: [] as readonly PairDrift[],
     reasons: [...weighed.reasons],
   }
-  if (allowance.allowed === "no") return judgement
+  const pair = pairOf(subject)
+  if (allowance.allowed !== "no" || isBaselinePair(pair, subject.context))
+    judgement.drifts = driftOfPair(pair, subject.context)
+  judgement.reasons.push(...pairDriftWords(judgement.drifts))
+  if (allowance.allowed === "no") {
+    if (allowance.isListed) judgement.reasons.push(`Not expected: ${allowance.why}.`)
+    return judgement
+  }
+  if (judgement.drifts.length > 0) {
+    judgement.reasons.push(
+      `Allowed, but alerted all the same: ${allowance.why}, and it has drifted.`,
+    )
+    return judgement
+  }
   if (allowance.allowed === "yes" && subject.judgement.app === "observed") {
     judgement.expected = true
     judgement.confidence = "record"

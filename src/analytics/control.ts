@@ -51,11 +51,12 @@ export function controlEvidence(
   }
 }
 
-/** Around the proxy (always so for QUIC), or spliced because the origin wants a client certificate:
- * opaque, but not because we chose so for this client. A trial is opaque by our doing. */
+/** Around the proxy, or spliced because the origin wants a client certificate: opaque, but not because we
+ * chose so for this client. A trial is opaque by our doing. What may have been a session of ours that a tap
+ * saw is no control, and proves nothing here either. */
 export function isOpaque({ fact }: Sighting<Flow>): boolean {
   if (fact.verdict === "direct-attempted") return false
-  return fact.source !== "sensor" || fact.splice_cause === "client-certificate"
+  return fact.source === "sensor" ? fact.splice_cause === "client-certificate" : fact.control
 }
 
 /** Separate clock hours in which the flows began. */

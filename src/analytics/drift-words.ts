@@ -11,6 +11,10 @@ const news: Record<DriftSign, string> = {
   stack: "a stack not seen before",
   address: "an origin not seen before",
   volume: "much more traffic than on the days before",
+  signer: "another signer of the app",
+  verdict: "another verdict",
+  background: "use in background",
+  destination: "another domain",
 }
 
 const beginning = "Since the bypass began: "

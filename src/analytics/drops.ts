@@ -3,7 +3,6 @@
  * not speak of our certificate at all are no refusals in the first place (docs/outcomes.md).
  */
 import type { Attempt, Outcome } from "../record/attempt.ts"
-import type { Flow } from "../record/flow.ts"
 import type { Interval } from "./bucket.ts"
 import { rank } from "./rank.ts"
 import type { ScopeSettings } from "./settings.ts"
@@ -55,7 +54,8 @@ export function spareSockets(
   return spare
 }
 
-interface Failure {
+/** A reset or a timeout. */
+export interface Failure {
   id: string
   at: number
   destination: string
@@ -69,28 +69,43 @@ interface Failure {
  * resets among them are dropped. Alerts never count: no failing network sends one. Resets after
  * Finished do not count either: there TLS 1.3 makes an ordinary close a reset.
  */
-export function networkWindows(
-  { attempts, flows }: Sightings,
+export function networkWindows({ all }: Sightings, settings: ScopeSettings): Set<string> {
+  const failures = all.flatMap((sighting) => failureOf(sighting) ?? []).sort(byFailing)
+  const alive = all.flatMap((sighting) => sighting.alive ?? []).sort((a, b) => a - b)
+  return windowsAmong(failures, alive, settings)
+}
+
+/** Those of some failures that fell into a window. Both in the order of time; `alive`: when the network was
+ * seen to work, at least all of it that lies between the failures. */
+export function windowsAmong(
+  failures: readonly Failure[],
+  alive: readonly number[],
   settings: ScopeSettings,
 ): Set<string> {
-  const failures = [...attempts.flatMap(attemptFailure), ...flows.flatMap(flowFailure)].sort(
-    (a, b) => a.at - b.at || (a.id < b.id ? -1 : 1),
-  )
-  const alive = [...attempts.flatMap(acceptedAt), ...flows.flatMap(usedAt)].sort((a, b) => a - b)
   const dropped = new Set<string>()
-  let next = 0
+  const [first] = failures
+  let next = first ? rank(alive, first.at, itself) : 0
   let segment: Failure[] = []
   for (const failure of failures) {
     const sign = alive[next]
     if (sign !== undefined && sign <= failure.at) {
       markWindows(segment, settings, dropped)
       segment = []
-      while ((alive[next] ?? Number.POSITIVE_INFINITY) <= failure.at) next += 1
+      next = rank(alive, failure.at, itself)
     }
     segment.push(failure)
   }
   markWindows(segment, settings, dropped)
   return dropped
+}
+
+/** The order in which things failed. */
+export function byFailing(a: Failure, b: Failure): number {
+  return a.at - b.at || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
+}
+
+function itself(time: number): number {
+  return time
 }
 
 /** Slides a window over failures between which nothing worked; each failure is marked once. */
@@ -120,29 +135,21 @@ function markWindows(
   }
 }
 
-function attemptFailure(sighting: Sighting<Attempt>): Failure[] {
-  const { outcome, end, phases } = sighting.fact
-  const broke = end === "rst" || end === "timeout"
-  const counts =
-    outcome === "refused-reset" || outcome === "timed-out" || (outcome === "abandoned" && broke)
-  if (!counts || !Number.isFinite(sighting.end)) return []
-  const { id, end: at, destination } = sighting
-  return [{ id, at, destination, innocent: phases.certificate === null }]
-}
-
-function flowFailure(sighting: Sighting<Flow>): Failure[] {
-  const { verdict, end, ended_by } = sighting.fact
+/** The failure that a sighting was, if it may have been the network's. */
+export function failureOf(sighting: Sighting): Failure | null {
+  const { id, end: at, destination, beforeCertificate, fact } = sighting
+  if ("outcome" in fact) {
+    const broke = fact.end === "rst" || fact.end === "timeout"
+    const counts =
+      fact.outcome === "refused-reset" ||
+      fact.outcome === "timed-out" ||
+      (fact.outcome === "abandoned" && broke)
+    return counts && Number.isFinite(at)
+      ? { id, at, destination, innocent: beforeCertificate }
+      : null
+  }
+  const { verdict, end, ended_by } = fact
   if (verdict !== "failed" || (end !== "rst" && end !== "timeout") || ended_by === "origin")
-    return []
-  return [{ id: sighting.id, at: sighting.end, destination: sighting.destination, innocent: true }]
-}
-
-/** When the device showed that its network works: its first application byte came in. */
-function acceptedAt(sighting: Sighting<Attempt>): number[] {
-  if (sighting.fact.outcome !== "accepted") return []
-  return [sighting.start + (sighting.fact.phases.first_data?.ms ?? 0)]
-}
-
-function usedAt(sighting: Sighting<Flow>): number[] {
-  return sighting.fact.verdict === "used" ? [sighting.start] : []
+    return null
+  return { id, at, destination, innocent: true }
 }

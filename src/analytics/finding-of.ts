@@ -54,6 +54,8 @@ export function findingOf(subject: Subject, answer: AnalyticJudgement): Finding 
     first_seen: new Date(judgement.first_ms).toISOString(),
     last_seen: new Date(judgement.last_ms).toISOString(),
     state: isBypassedNow(seen, evidence.bypassed) ? "held" : "open",
+    app_signer: judgement.app_signer,
+    label: null,
   }
 }
 

@@ -10,6 +10,8 @@ interface Shown {
 export class FirstSeen {
   readonly #most: number
   readonly #first = new Map<string, Shown>()
+  /** The last of those that are kept, once no more are. */
+  #last: { device: string; shown: Shown } | null = null
 
   constructor(most: number) {
     this.#most = most
@@ -19,8 +21,12 @@ export class FirstSeen {
   note(device: string, at: number, id: string): number {
     const before = this.#first.get(device)
     if (before && !isBefore({ at, id }, before)) return before.at
-    this.#first.set(device, { at, id })
-    if (this.#first.size > this.#most) this.#forgetLast()
+    const shown = { at, id }
+    // In a fleet nearly every device comes too late to be among the first.
+    if (!before && this.#last && !isBefore(shown, this.#last.shown)) return Number.POSITIVE_INFINITY
+    this.#first.set(device, shown)
+    if (this.#first.size > this.#most) this.#first.delete(this.#findLast().device)
+    this.#last = this.#first.size >= this.#most ? this.#findLast() : null
     return before?.at ?? Number.POSITIVE_INFINITY
   }
 
@@ -38,15 +44,11 @@ export class FirstSeen {
       .map(({ id }) => id)
   }
 
-  #forgetLast(): void {
-    let last = ""
-    let latest: Shown | null = null
-    for (const [device, first] of this.#first) {
-      if (latest !== null && isBefore(first, latest)) continue
-      last = device
-      latest = first
-    }
-    this.#first.delete(last)
+  #findLast(): { device: string; shown: Shown } {
+    let last: { device: string; shown: Shown } | null = null
+    for (const [device, shown] of this.#first)
+      if (last === null || isBefore(last.shown, shown)) last = { device, shown }
+    return last ?? { device: "", shown: { at: Number.POSITIVE_INFINITY, id: "" } }
   }
 }
 

@@ -1,4 +1,4 @@
-/** Under which keys the fleet's acceptances and baselines stand: the judge asks as the memory notes. */
+/** Under which keys the fleet's acceptances and stacks stand: the judge asks as the memory notes. */
 
 /** The key of `accepted_elsewhere`: `app_id|app_version|destination`, unknown parts left empty. */
 export function elsewhereKey(
@@ -9,12 +9,7 @@ export function elsewhereKey(
   return appId === null ? "" : `${appId}|${version ?? ""}|${destination}`
 }
 
-/** The key of `baseline` under which the number of devices with a destination of an app stands. */
-export function baselineKey(appId: string, destination: string): string {
-  return `${appId}|${destination}`
-}
-
-/** The key of `baseline` under which the number of devices that show a stack stands. */
+/** The key of `stack_devices` under which the number of devices that show a stack stands. */
 export function stackBaselineKey(stack: string): string {
   return `stack:${stack}`
 }

@@ -1,20 +1,13 @@
 /**
- * What other devices showed, kept while the correlator runs. In: attributed attempts and flows in any
- * order. Out: acceptances elsewhere and baselines as they were at a time, always without the device
- * that is being judged; and who must be asked again because something earlier was learned later.
+ * What other devices showed, kept while the correlator runs. In: attributed attempts in any order. Out:
+ * acceptances elsewhere and devices of a stack as they were at a time, always without the device that is
+ * being judged; and who must be asked again because something earlier was learned later.
  */
 import type { Attempt } from "../record/attempt.ts"
 import type { Attributed, LookUp } from "../record/attributed.ts"
-import type { Flow } from "../record/flow.ts"
 import { destinationOf } from "./destination.ts"
 import { FirstSeen } from "./first-seen.ts"
-import {
-  baselineKey,
-  elsewhereKey,
-  elsewhereStackKey,
-  mostDevicesTold,
-  stackBaselineKey,
-} from "./fleet-keys.ts"
+import { elsewhereKey, elsewhereStackKey, mostDevicesTold, stackBaselineKey } from "./fleet-keys.ts"
 
 /** Keys remembered of either sort; the one untouched longest goes. A key of one device takes some 500
  * bytes, one that the whole fleet shares 4 KiB. */
@@ -47,7 +40,6 @@ export class FleetMemory {
   noteAttempt({ fact, who }: Attributed<Attempt>): void {
     const at = Date.parse(fact.observed_at)
     if (fact.stack !== null) this.#see(stackBaselineKey(fact.stack), who.device_id, at)
-    // What is refused everywhere must not make itself a baseline.
     if (fact.outcome !== "accepted") return
     const destination = destinationOf(fact)
     if (fact.stack !== null)
@@ -61,15 +53,6 @@ export class FleetMemory {
     if (who.app_id === null || who.app !== "observed") return
     const elsewhere = elsewhereKey(who.app_id, who.app_version, destination)
     this.#accept(this.#accepted, elsewhere, who.device_id, at, fact.id)
-    this.#see(baselineKey(who.app_id, destination), who.device_id, at)
-  }
-
-  noteFlow({ fact, who }: Attributed<Flow>): void {
-    if (who.app_id === null || who.app !== "observed" || fact.verdict !== "used") return
-    // A trial splices what was refused: five trials would make a baseline of a pinned destination.
-    if (fact.splice_cause === "trial") return
-    const at = Date.parse(fact.observed_at)
-    this.#see(baselineKey(who.app_id, destinationOf(fact)), who.device_id, at)
   }
 
   /** Ids of acceptances by `elsewhereKey` or `elsewhereStackKey` up to a time and within the window before
@@ -89,8 +72,8 @@ export class FleetMemory {
     }
   }
 
-  /** How many devices had shown a key up to a time, this one not counted. */
-  baseline(deviceId: string, now: number): LookUp<number> {
+  /** How many devices had shown a stack (`stackBaselineKey`) up to a time, this one not counted. */
+  stackDevices(deviceId: string, now: number): LookUp<number> {
     return {
       get: (key) => {
         this.#ask(key, deviceId, now)

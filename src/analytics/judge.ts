@@ -4,7 +4,8 @@
  * In: the joined evidence of a device and the context. Out: judgements and findings, the same for any
  * order of the input. It must not know the clock, the store, or what was found before.
  */
-import type { DeviceEvidence, JudgementContext } from "../record/attributed.ts"
+import type { DeviceAbout, DeviceEvidence, JudgementContext } from "../record/attributed.ts"
+import type { Drift } from "../record/drift.ts"
 import type { Finding } from "../record/finding.ts"
 import type { ScopeJudgement } from "../record/scope-judgement.ts"
 import { judgeAn1725 } from "./an1725.ts"
@@ -13,14 +14,17 @@ import { appStories } from "./app-story.ts"
 import { caMissingFindings } from "./ca-missing.ts"
 import { findingOf } from "./finding-of.ts"
 import { areEnough, type KeyEvidence } from "./key-evidence.ts"
+import { driftRecords } from "./pair-state.ts"
 import { judgePinEffect } from "./pin-effect.ts"
-import { scopeDevice } from "./scope.ts"
+import { type ScopedKey, scopeDevice } from "./scope.ts"
 import type { AnalyticsSettings } from "./settings.ts"
-import type { AnalyticJudgement, Subject } from "./subject.ts"
+import { type AnalyticJudgement, pairOf, type Subject } from "./subject.ts"
 
 export interface DeviceJudgement {
   judgements: ScopeJudgement[]
   findings: Finding[]
+  /** What has become different of pairs that are allowed or baseline. */
+  drifts: Drift[]
 }
 
 export function judgeDevice(
@@ -29,17 +33,29 @@ export function judgeDevice(
   settings: AnalyticsSettings,
 ): DeviceJudgement {
   const keys = scopeDevice(evidence, context, settings)
-  const story = appStories(evidence.app_events)
-  const subjects = keys.map(
-    (key): Subject => ({ ...key, device: evidence, context, settings, story }),
-  )
+  return judgeScoped(keys, evidence, context)
+}
+
+/** What the analytics make of the judged keys of a device. */
+export function judgeScoped(
+  keys: readonly ScopedKey[],
+  device: DeviceAbout,
+  context: JudgementContext,
+  story = appStories(device.app_events),
+): DeviceJudgement {
+  const subjects = keys.map((key): Subject => ({ ...key, device, context, story }))
+  const drifts: Drift[] = []
   const findings = subjects.flatMap((subject) => {
     const answer = maySpeak(subject) ? analyticOf(subject) : null
-    return answer ? [findingOf(subject, answer)] : []
+    if (!answer) return []
+    const finding = findingOf(subject, answer)
+    drifts.push(...driftRecords(pairOf(subject), answer.drifts, finding))
+    return [finding]
   })
   return {
     judgements: keys.map((key) => key.judgement),
     findings: [...findings, ...caMissingFindings(subjects)].sort((a, b) => (a.id < b.id ? -1 : 1)),
+    drifts,
   }
 }
 

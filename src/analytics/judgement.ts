@@ -49,7 +49,7 @@ export function toJudgement(
     app_signer: app.signer,
     device: key.device,
     registrable_domain: group.registrable,
-    client_ip: last?.fact.client_ip ?? "",
+    client_ip: last?.client_ip ?? "",
     sni: refusals.at(-1)?.fact.sni ?? last?.fact.sni ?? null,
     refusals: refusals.map(idOf),
     refusal_buckets: key.buckets,

@@ -9,8 +9,8 @@ import type { Attempt } from "../record/attempt.ts"
 import type { DeviceAttribution } from "../record/finding.ts"
 import type { Flow } from "../record/flow.ts"
 import type { RegisterEntry } from "../record/register-entry.ts"
-import { type KeyGroup, mayBeOf } from "./actor.ts"
-import { bucketsOf, byTime, type Try, tries } from "./bucket.ts"
+import { type Actor, type KeyGroup, mayBeOf } from "./actor.ts"
+import { bucketOf, bucketsOf, byTime, type Try, tries } from "./bucket.ts"
 import { type ControlEvidence, controlEvidence } from "./control.ts"
 import { isRefusal, spareSockets } from "./drops.ts"
 import { asBound, type Epoch } from "./epoch.ts"
@@ -59,6 +59,8 @@ interface Cut {
 
 export interface KeyInput {
   settings: ScopeSettings
+  /** The settings of one actor's keys, where they differ (overrides.ts). */
+  scopeOf?: (actor: Actor) => ScopeSettings
   /** Ids of attempts that fell into a network window. */
   network: ReadonlySet<string>
   register: ReadonlyMap<string, RegisterEntry>
@@ -78,8 +80,9 @@ function weighKey(
   cut: Cut,
   groups: readonly KeyGroup[],
   privateOrigin: boolean,
-  { settings, network, register }: KeyInput,
+  { settings: general, scopeOf, network, register }: KeyInput,
 ): KeyEvidence {
+  const settings = scopeOf?.(group.actor) ?? general
   const acceptances = cut.attempts.filter(isAccepted)
   const perhapsOwn = groups.flatMap((other) => foreignAcceptances(group, cut, other))
   const spare = spareSockets(
@@ -117,17 +120,26 @@ function weighKey(
   }
 }
 
-/** Enough refusals: so many tries, two buckets, a strong one among them. */
+/** Enough refusals: so many tries, two buckets, a strong one among them. More never make them too few, so
+ * of thousands only the first few are looked at. `refusals` are oldest first. */
 export function areEnough(
   refusals: readonly Sighting<Attempt>[],
   settings: ScopeSettings,
 ): boolean {
-  const counted = tries(refusals)
-  return (
-    counted.length >= settings.refusals &&
-    bucketsOf(counted, settings.bucket) >= 2 &&
-    refusals.some((refusal) => refusal.fact.strength === "strong")
-  )
+  let strong = false
+  let count = 0
+  let until = Number.NEGATIVE_INFINITY
+  const buckets = new Set<number>()
+  for (const { start, end, fact } of refusals) {
+    strong ||= fact.strength === "strong"
+    if (count === 0 || start >= until) {
+      count += 1
+      until = end
+      buckets.add(bucketOf(start, settings.bucket))
+    }
+    if (strong && count >= settings.refusals && buckets.size >= 2) return true
+  }
+  return false
 }
 
 export function isAccepted(attempt: Sighting<Attempt>): boolean {

@@ -36,6 +36,8 @@ export function management(subject: Subject): Management {
       why: "MDM lists no apps, so the device's own management stands for the app",
     }
   const listed = posture.apps.filter((app) => app.app_id === appId)
+  if (listed.length === 0 && posture.apps_partial)
+    return { ...told, managed: null, why: "MDM lists only some apps, and the app is none of them" }
   if (listed.length === 0) return { ...told, managed: false, why: "MDM does not list the app" }
   const flag = listed.find((app) => app.managed !== null)?.managed ?? null
   if (flag !== null)

@@ -43,6 +43,7 @@ export function judgePinEffect(subject: Subject): AnalyticJudgement | null {
     confidence: weighed.confidence,
     expected: false,
     exposed: false,
+    drifts: [],
     reasons: weighed.reasons,
   }
 }

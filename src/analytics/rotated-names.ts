@@ -14,6 +14,7 @@ import type { ScopeSettings } from "./settings.ts"
 /** One for each actor and domain of which so many names were refused as tries are enough, and none was
  * accepted, nor failed without inspection. */
 export function rotatedNames(keys: readonly KeyEvidence[], settings: ScopeSettings): KeyEvidence[] {
+  if (keys.filter(({ refusals }) => refusals.length > 0).length < settings.refusals) return []
   const domains = Map.groupBy(
     keys.filter(({ group }) => group.hasDomain),
     ({ cut, group }) => `${cut} ${group.registrable} ${actorKey(group.actor)}`,

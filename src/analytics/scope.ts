@@ -4,25 +4,28 @@
  * In: the joined evidence of a device inside the window, and what else a judgement needs. Out: one
  * judgement per key, in a fixed order. It must not know the clock, the store or alerting.
  */
-import type { DeviceEvidence, JudgementContext } from "../record/attributed.ts"
+import type { DeviceAbout, DeviceEvidence, JudgementContext } from "../record/attributed.ts"
 import type { Drift } from "../record/drift.ts"
+import type { RegisterEntry } from "../record/register-entry.ts"
 import type { ScopeJudgement } from "../record/scope-judgement.ts"
 import { type AcceptanceIndex, acceptanceIndex, stackKey } from "./acceptance-index.ts"
-import { actorKey, groupByKey } from "./actor.ts"
+import { type Actor, actorKey, groupByKey } from "./actor.ts"
 import { driftWords } from "./drift-words.ts"
 import { networkWindows } from "./drops.ts"
-import { baselineKey, elsewhereKey, elsewhereStackKey } from "./fleet-keys.ts"
+import { elsewhereKey, elsewhereStackKey } from "./fleet-keys.ts"
 import { covers } from "./host-list.ts"
 import { toJudgement } from "./judgement.ts"
 import { areEnough, type KeyEvidence, keysOfPlace } from "./key-evidence.ts"
 import { isPlatformActor, type NamedApp, namedApp } from "./named-app.ts"
+import { overrideWords, type Tuned, tunedFor } from "./overrides.ts"
+import { baselineOf } from "./pair-state.ts"
 import { postureAt } from "./posture-at.ts"
 import { conductOfStack, isOperators, type Qualified, qualify } from "./qualify.ts"
 import { rotatedNames } from "./rotated-names.ts"
 import type { AnalyticsSettings } from "./settings.ts"
 import { sightings } from "./sighting.ts"
 import { doubtOf } from "./trust-around.ts"
-import { type Circumstances, rotatedVerdict, verdictOf } from "./verdict.ts"
+import { type Circumstances, OPAQUE_HOURS, rotatedVerdict, verdictOf } from "./verdict.ts"
 
 /** A judgement with the evidence that the analytics look into. */
 export interface ScopedKey {
@@ -32,6 +35,8 @@ export interface ScopedKey {
   platformHost: boolean
   /** Why the refusals may not be about this destination, though they are enough (trust-around.ts). */
   doubt: string | null
+  /** What holds for the key (overrides.ts). */
+  settings: AnalyticsSettings
 }
 
 export function judgeScope(
@@ -50,8 +55,9 @@ export function scopeDevice(
   const seen = sightings(evidence, context.now, settings)
   const input = {
     settings: settings.scope,
+    scopeOf: (actor: Actor) => tunedOf(actor, evidence, settings).settings.scope,
     network: networkWindows(seen, settings.scope),
-    register: new Map(context.register.map((entry) => [entry.id, entry])),
+    register: entriesById(context.register),
   }
   const keys = groupByKey(seen).flatMap((groups) => keysOfPlace(groups, input))
   const named = keys.map((key) => nameKey(key, settings))
@@ -62,23 +68,54 @@ export function scopeDevice(
     countsAsRefused: (key) => !expected.has(key),
     isProof: (domain) => !isOperators(domain, settings),
   })
+  return judgeKeys({ named, index }, evidence, context, settings)
+}
+
+/** The keys of a device as they were weighed, and what it showed beyond each of them. */
+export interface Weighed {
+  named: readonly NamedKey[]
+  index: AcceptanceIndex
+}
+
+/** `judged`: what an earlier call made of a key that gives no finding and has not changed since. */
+export function judgeKeys(
+  { named, index }: Weighed,
+  about: DeviceAbout,
+  context: JudgementContext,
+  settings: AnalyticsSettings,
+  judged?: LookUpKey,
+): ScopedKey[] {
   const ordinary = named.filter((each) => !each.platformExpected).map(({ key }) => key)
   return [
-    ...named.map((key) => judgeKey(key, index, evidence, context, settings)),
+    ...named.map((key) => judged?.get(key.key) ?? judgeKey(key, index, about, context, settings)),
     ...rotatedNames(ordinary, settings.scope).flatMap(
-      (key) => judgeDomain(key, index, evidence, context, settings) ?? [],
+      (key) => judgeDomain(key, index, about, context, settings) ?? [],
     ),
   ].sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1))
 }
 
-interface NamedKey {
+type LookUpKey = Pick<WeakMap<KeyEvidence, ScopedKey>, "get">
+
+/** The register is the same array until it changes. */
+const byId = new WeakMap<readonly RegisterEntry[], ReadonlyMap<string, RegisterEntry>>()
+
+export function entriesById(
+  register: readonly RegisterEntry[],
+): ReadonlyMap<string, RegisterEntry> {
+  const known = byId.get(register) ?? new Map(register.map((entry) => [entry.id, entry]))
+  byId.set(register, known)
+  return known
+}
+
+/** A key and the app that it names. */
+export interface NamedKey {
   key: KeyEvidence
   app: NamedApp
   platformHost: boolean
   platformExpected: boolean
 }
 
-function nameKey(key: KeyEvidence, settings: AnalyticsSettings): NamedKey {
+export function nameKey(key: KeyEvidence, settings: AnalyticsSettings): NamedKey {
   const app = namedApp(key)
   const platformHost = covers(settings["platform-hosts"], key.group.destination)
   return { key, app, platformHost, platformExpected: platformHost && isPlatformActor(key, app) }
@@ -87,40 +124,65 @@ function nameKey(key: KeyEvidence, settings: AnalyticsSettings): NamedKey {
 function judgeKey(
   { key, app, platformHost, platformExpected }: NamedKey,
   index: AcceptanceIndex,
-  evidence: DeviceEvidence,
+  evidence: DeviceAbout,
   context: JudgementContext,
-  settings: AnalyticsSettings,
+  general: AnalyticsSettings,
 ): ScopedKey {
+  const tuned = tunedOf(key.group.actor, evidence, general)
+  const { settings } = tuned
   const platform = evidence.device?.platform ?? "unknown"
   const { destination } = key.group
   const qualified = qualify(key, { index, platform, postures: evidence.postures })
   const doubt = doubtAbout(key, qualified, index, context, settings)
+  const pair = { evidence: key, app, destination, platform, verdict: null }
   const circumstances: Circumstances = {
     qualifying: qualified?.qualifying ?? null,
     doubt,
     ceilings: ceilingsOf(key),
     everything: everythingWords(key, index, evidence, settings),
     platformExpected,
-    baselined: isBaselined(app.id, destination, context, settings),
+    // Asked only where it decides: most keys are neither opaque nor refused.
+    baselined:
+      key.control.opaqueHours >= OPAQUE_HOURS && baselineOf(pair, context, settings) !== null,
     acceptedElsewhere:
       context.accepted_elsewhere.get(elsewhereKey(app.id, app.version, destination)) ?? [],
     sensorFault: context.sensor_fault,
   }
   const verdict = verdictOf(key, circumstances, settings.scope)
   const drift = driftWords(driftsOf(key, context), evidence.device_id)
-  const told = { ...verdict, reasons: [...verdict.reasons, ...drift] }
+  const told = { ...verdict, reasons: [...verdict.reasons, ...drift, ...overridden(tuned)] }
   const judgement = toJudgement(key, platform, app, circumstances, told, evidence.device_id)
-  return { judgement, evidence: key, platformHost, doubt }
+  return { judgement, evidence: key, platformHost, doubt, settings }
+}
+
+/** The settings that hold for an actor's keys. An app that is only inferred is nobody's. */
+export function tunedOf(
+  actor: Actor,
+  { device }: Pick<DeviceAbout, "device">,
+  settings: AnalyticsSettings,
+): Tuned {
+  return tunedFor(settings, {
+    app_id: actor.kind === "app" ? actor.app_id : null,
+    groups: device?.groups ?? [],
+    platform: device?.platform ?? "unknown",
+  })
+}
+
+function overridden(tuned: Tuned): string[] {
+  const words = overrideWords(tuned)
+  return words === null ? [] : [words]
 }
 
 /** A whole domain with names that change: told only where all but the control flow is there. */
 function judgeDomain(
   key: KeyEvidence,
   index: AcceptanceIndex,
-  evidence: DeviceEvidence,
+  evidence: DeviceAbout,
   context: JudgementContext,
-  settings: AnalyticsSettings,
+  general: AnalyticsSettings,
 ): ScopedKey | null {
+  const tuned = tunedOf(key.group.actor, evidence, general)
+  const { settings } = tuned
   const platform = evidence.device?.platform ?? "unknown"
   const app = namedApp(key)
   const qualified = qualify(key, { index, platform, postures: evidence.postures })
@@ -132,11 +194,13 @@ function judgeDomain(
   if (everythingWords(key, index, evidence, settings) !== null) return null
   if (doubtAbout(key, qualified, index, context, settings) !== null) return null
   const { qualifying } = qualified
-  const told = rotatedVerdict(key, names.length, qualifying)
+  const rotated = rotatedVerdict(key, names.length, qualifying)
+  const told = { ...rotated, reasons: [...rotated.reasons, ...overridden(tuned)] }
   const seen = { qualifying, ceilings: ceilingsOf(key) }
   const judgement = toJudgement(key, platform, app, seen, told, evidence.device_id)
   // No name, so no trial: it would be for one that does not come again.
-  return { judgement: { ...judgement, sni: null }, evidence: key, platformHost: false, doubt: null }
+  const untried = { ...judgement, sni: null }
+  return { judgement: untried, evidence: key, platformHost: false, doubt: null, settings }
 }
 
 /** Of an actor that is not known to trust us, its stack's conduct is asked. */
@@ -159,17 +223,6 @@ function doubtAbout(
     acceptedByStackElsewhere: elsewhere,
   }
   return doubtOf(surroundings, scope)
-}
-
-export function isBaselined(
-  appId: string | null,
-  destination: string,
-  context: JudgementContext,
-  settings: AnalyticsSettings,
-): boolean {
-  if (appId === null) return false
-  const devices = context.baseline.get(baselineKey(appId, destination)) ?? 0
-  return devices >= settings["baseline-devices"]
 }
 
 /** Under the bypasses that hold the key, as far as evidence is complete. */
@@ -203,7 +256,7 @@ function ceilingsOf(key: KeyEvidence): string[] {
 function everythingWords(
   key: KeyEvidence,
   { totals }: AcceptanceIndex,
-  { postures }: DeviceEvidence,
+  { postures }: DeviceAbout,
   settings: AnalyticsSettings,
 ): string | null {
   const { cut } = key

@@ -159,5 +159,7 @@ export function sensorFaultFinding(fault: SensorFault): Finding {
     first_seen: new Date(fault.since_ms).toISOString(),
     last_seen,
     state: "open",
+    app_signer: null,
+    label: null,
   }
 }

@@ -6,8 +6,11 @@
 import { z } from "zod"
 import { Duration } from "../record/duration.ts"
 import { parseHostPattern } from "../record/host-pattern.ts"
+import { CoverageSettings } from "./coverage-settings.ts"
 import { mostDevicesTold } from "./fleet-keys.ts"
+import { LabelSettings } from "./label-drift.ts"
 import { libraryUserAgents } from "./library-user-agents.ts"
+import { overridesSchema } from "./override-settings.ts"
 import { platformHosts } from "./platform-hosts.ts"
 
 /** Thresholds of the scope verdict. */
@@ -100,6 +103,18 @@ export const An1726Settings = z.strictObject({
 })
 export type An1726Settings = z.infer<typeof An1726Settings>
 
+/** Used from so many other devices, on so many separate days, within the window: then a destination of
+ * an app is its baseline. */
+export const BaselineSettings = z.strictObject({
+  /** In whole days. */
+  window: Duration.refine(
+    (ms) => ms >= 86_400_000 && ms <= 31 * 86_400_000,
+    "a window is 1d to 31d long",
+  ).prefault("14d"),
+  devices: z.int().min(2, "one device is no baseline").max(mostDevicesTold).default(5),
+  days: z.int().min(1).max(31).default(3),
+})
+
 export const AnalyticsSettings = z.strictObject({
   scope: ScopeSettings.prefault({}),
   /** The operator's own domains: an app may trust the CA for these alone, so they prove little. */
@@ -112,14 +127,24 @@ export const AnalyticsSettings = z.strictObject({
   "platform-hosts": z.array(HostPatternText).default(platformHosts.map((host) => host.pattern)),
   /** Beginnings of CONNECT User-Agents that name a library, hence never one app. */
   "library-user-agents": z.array(z.string().min(1)).default([...libraryUserAgents]),
-  /** Seen from so many other devices a destination of an app is its baseline. More are not told. */
-  "baseline-devices": z.int().min(1).max(mostDevicesTold).default(5),
+  /** What an app is known to talk to is learned by this rule. */
+  baseline: BaselineSettings.prefault({}),
   /** A stack that fewer devices show is rare in the fleet. */
   "rare-stack-devices": z.int().min(1).max(mostDevicesTold).default(3),
   /** So long the last state that was told of an app or a screen lock stands (AN1725). */
   "state-holds": Duration.prefault("1h"),
+  /** What the sensor does not see, and from how much on that is a finding. */
+  coverage: CoverageSettings.prefault({}),
+  /** When what was marked is no longer what was marked. */
+  labels: LabelSettings.prefault({}),
   AN1725: An1725Settings.prefault({}),
   AN1726: An1726Settings.prefault({}),
+  /** Other settings for some apps or device groups; the first that covers a key decides. */
+  overrides: overridesSchema({
+    scope: ScopeSettings,
+    AN1725: An1725Settings,
+    AN1726: An1726Settings,
+  }).default([]),
 })
 export type AnalyticsSettings = z.infer<typeof AnalyticsSettings>
 

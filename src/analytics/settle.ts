@@ -2,7 +2,8 @@
  * What becomes of earlier findings when their device is judged again.
  *
  * In: the findings that are stored of a device, and its new judgement. Out: what has to be stored: the
- * findings that are new or say something else, and earlier ones that are now closed or held.
+ * findings that are new or say something else, and earlier ones that are now closed or held. `labelled` lays over
+ * each what people said of it (labels.ts).
  */
 import type { Finding } from "../record/finding.ts"
 import { driftReasons } from "./drift-words.ts"
@@ -13,7 +14,11 @@ import type { DeviceJudgement } from "./judge.ts"
  * held, because refusals stopped only for want of inspection. What has drifted under the bypass since is
  * added to its reasons.
  */
-export function settle(previous: readonly Finding[], judged: DeviceJudgement): Finding[] {
+export function settle(
+  previous: readonly Finding[],
+  judged: DeviceJudgement,
+  labelled: (finding: Finding) => Finding = (finding) => finding,
+): Finding[] {
   const stored = new Map(previous.map((finding) => [finding.id, finding]))
   const found = new Set(judged.findings.map((finding) => finding.id))
   const bypassed = new Map(
@@ -27,9 +32,10 @@ export function settle(previous: readonly Finding[], judged: DeviceJudgement): F
     const now: Finding = drift
       ? { ...finding, state: "held", reasons: [...withoutDrift(finding.reasons), ...drift] }
       : { ...finding, state: "closed" }
-    return isSame(finding, now) ? [] : [now]
+    return isSame(finding, now) ? [] : [labelled(now)]
   })
-  return [...judged.findings.filter((each) => !isSame(stored.get(each.id), each)), ...earlier]
+  const current = judged.findings.map(labelled)
+  return [...current.filter((each) => !isSame(stored.get(each.id), each)), ...earlier]
 }
 
 function withoutDrift(reasons: readonly string[]): string[] {

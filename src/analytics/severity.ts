@@ -19,3 +19,13 @@ export function severityOf(confidence: Confidence, atRisk: boolean, exposed: boo
   const wanted = base[confidence] + (atRisk ? 1 : 0) + (exposed ? 1 : 0)
   return scale[Math.min(wanted, atRisk ? 4 : 3)] ?? "informational"
 }
+
+/** So many steps up, or down where negative. */
+export function stepSeverity(severity: Severity, steps: number): Severity {
+  const at = Math.max(0, Math.min(scale.indexOf(severity) + steps, scale.length - 1))
+  return scale[at] ?? severity
+}
+
+export function severer(one: Severity, other: Severity): Severity {
+  return scale.indexOf(other) > scale.indexOf(one) ? other : one
+}

@@ -12,15 +12,25 @@ import { byTime } from "./bucket.ts"
 import { destinationOf, properDomain, registrableDomain } from "./destination.ts"
 import { cutNames, type Epoch, epochs } from "./epoch.ts"
 import { programUserAgent } from "./library-user-agents.ts"
+import { type Seen, SeenFacts } from "./seen-fact.ts"
 import type { AnalyticsSettings } from "./settings.ts"
+
+/** Who it was, without the words that say why. */
+export type Whose = Omit<Attribution, "because">
 
 export interface Sighting<Fact extends Attempt | Flow = Attempt | Flow> {
   id: string
   /** Epoch milliseconds; `end` is infinite where the connection was still open. */
   start: number
   end: number
-  fact: Fact
-  who: Attribution
+  /** Epoch milliseconds at which the network was seen to work: the first application byte of an accepted
+   * attempt, the begin of a used flow; null otherwise. */
+  alive: number | null
+  /** An attempt ended before our Certificate was written. */
+  beforeCertificate: boolean
+  fact: Seen<Fact>
+  client_ip: string
+  who: Whose
   destination: string
   /** What the destination rolls up to, and whether that is a registrable domain at all. */
   registrable: string
@@ -43,44 +53,25 @@ export interface Sightings {
 
 /** Sightings inside `(now - window, now]`, in event time. */
 export function sightings(
-  evidence: DeviceEvidence,
+  evidence: Pick<DeviceEvidence, "attempts" | "flows">,
   now: number,
   settings: AnalyticsSettings,
 ): Sightings {
   const from = now - settings.scope.window
-  const place = rememberedPlaces()
-  const program = rememberedPrograms(settings["library-user-agents"])
-  const see = <Fact extends Attempt | Flow>(
+  const maker = new SightingMaker(settings["library-user-agents"])
+  const within = <Fact extends Attempt | Flow>(
     facts: readonly Attributed<Fact>[],
-    length: (fact: Fact) => number,
+    see: (fact: Attributed<Fact>) => Sighting<Fact>,
   ): Sighting<Fact>[] => {
     const seen = new Map<string, Sighting<Fact>>()
-    for (const { fact, who } of facts) {
-      const start = Date.parse(fact.observed_at)
-      if (start <= from || start > now || seen.has(fact.id)) continue
-      const { destination, registrable, hasDomain } = place(fact)
-      seen.set(fact.id, {
-        id: fact.id,
-        start,
-        end: start + length(fact),
-        fact,
-        who,
-        destination,
-        registrable,
-        hasDomain,
-        version: who.app_version,
-        program: program(fact.connect_user_agent),
-        epoch: fact,
-        cut: "",
-      })
+    for (const each of facts) {
+      const start = Date.parse(each.fact.observed_at)
+      if (start > from && start <= now && !seen.has(each.fact.id)) seen.set(each.fact.id, see(each))
     }
     return [...seen.values()].sort(byTime)
   }
-  const attempts = see(
-    evidence.attempts,
-    (fact) => fact.phases.closed?.ms ?? Number.POSITIVE_INFINITY,
-  )
-  const flows = see(evidence.flows, (fact) => fact.duration_ms)
+  const attempts = within(evidence.attempts, (each) => maker.attempt(each))
+  const flows = within(evidence.flows, (each) => maker.flow(each))
   const all: Sighting[] = [...attempts, ...flows].sort(byTime)
   const epochOf = epochs(all)
   const versions = onlyVersions(all)
@@ -98,7 +89,8 @@ export function isObserved({ who }: Sighting): boolean {
   return who.app === "observed" && who.app_id !== null
 }
 
-function appOf({ who }: Sighting): string {
+/** Of whose versions one is looked for. */
+export function appOf({ who }: Sighting): string {
   return `${who.profile}|${who.app_id}`
 }
 
@@ -125,32 +117,95 @@ interface Place {
   hasDomain: boolean
 }
 
-/** The Public Suffix List is asked once for each destination. Bounded by the evidence. */
-function rememberedPlaces(): (fact: Attempt | Flow) => Place {
-  const places = new Map<string, Place>()
-  return (fact) => {
+/** Destinations, User-Agents and owners remembered; beyond it all are forgotten, and asked again. */
+const mostRemembered = 20_000
+
+/** Makes sightings one by one; version, epoch and cut are what the other sightings say, and set later. Owned
+ * state: what was asked once need not be asked again, be it of another device. */
+export class SightingMaker {
+  readonly #facts = new SeenFacts()
+  readonly #places = new Map<string, Place>()
+  readonly #programs = new Map<string, string | null>()
+  readonly #whose = new Map<string, Whose>()
+  readonly #libraries: readonly string[]
+
+  /** `libraries`: beginnings of User-Agents that name no program. */
+  constructor(libraries: readonly string[]) {
+    this.#libraries = libraries
+  }
+
+  attempt({ fact, who }: Attributed<Attempt>): Sighting<Attempt> {
+    const { closed, certificate, first_data } = fact.phases
+    const start = Date.parse(fact.observed_at)
+    const seen = this.#facts.attempt(fact)
+    return {
+      ...this.#common(fact, who, start),
+      end: start + (closed?.ms ?? Number.POSITIVE_INFINITY),
+      alive: fact.outcome === "accepted" ? start + (first_data?.ms ?? 0) : null,
+      beforeCertificate: certificate === null,
+      fact: seen,
+      epoch: seen,
+    }
+  }
+
+  flow({ fact, who }: Attributed<Flow>): Sighting<Flow> {
+    const start = Date.parse(fact.observed_at)
+    const seen = this.#facts.flow(fact)
+    return {
+      ...this.#common(fact, who, start),
+      end: start + fact.duration_ms,
+      alive: fact.verdict === "used" ? start : null,
+      beforeCertificate: false,
+      fact: seen,
+      epoch: seen,
+    }
+  }
+
+  #common(fact: Attempt | Flow, who: Attribution, start: number) {
+    const { destination, registrable, hasDomain } = this.#place(fact)
+    return {
+      id: fact.id,
+      start,
+      client_ip: fact.client_ip,
+      who: this.#owner(who),
+      destination,
+      registrable,
+      hasDomain,
+      version: who.app_version,
+      program: this.#program(fact.connect_user_agent),
+      cut: "",
+    }
+  }
+
+  /** The Public Suffix List is asked once for each destination. */
+  #place(fact: Attempt | Flow): Place {
     const asked = fact.sni ?? destinationOf(fact)
-    const known = places.get(asked)
+    const known = this.#places.get(asked)
     if (known) return known
     const destination = destinationOf(fact)
     const registrable = registrableDomain(destination)
     const place = { destination, registrable, hasDomain: properDomain(destination) !== null }
-    places.set(asked, place)
-    return place
+    return remember(this.#places, asked, place)
+  }
+
+  /** Each User-Agent is compared with the libraries once. */
+  #program(userAgent: string | null): string | null {
+    if (userAgent === null) return null
+    const known = this.#programs.get(userAgent)
+    if (known !== undefined) return known
+    return remember(this.#programs, userAgent, programUserAgent(userAgent, this.#libraries))
+  }
+
+  #owner({ because: _, ...who }: Attribution): Whose {
+    const key =
+      `${who.device_id}|${who.device}|${who.binding_id}|${who.profile}|` +
+      `${who.app}|${who.app_id}|${who.app_version}|${who.app_signer}`
+    return this.#whose.get(key) ?? remember(this.#whose, key, who)
   }
 }
 
-/** Each User-Agent is compared with the libraries once. Bounded by the evidence. */
-function rememberedPrograms(
-  libraries: readonly string[],
-): (userAgent: string | null) => string | null {
-  const programs = new Map<string, string | null>()
-  return (userAgent) => {
-    if (userAgent === null) return null
-    const known = programs.get(userAgent)
-    if (known !== undefined) return known
-    const program = programUserAgent(userAgent, libraries)
-    programs.set(userAgent, program)
-    return program
-  }
+function remember<Value>(memory: Map<string, Value>, key: string, value: Value): Value {
+  if (memory.size >= mostRemembered) memory.clear()
+  memory.set(key, value)
+  return value
 }

@@ -38,6 +38,7 @@ export function stateTimeline(events: readonly AppEvent[], appId: string | null)
     if ((own || app.id === null) && state.recent_user_interaction !== null)
       interaction.push({ ms, value: state.recent_user_interaction, id })
   }
+  if (background.length + locked.length + interaction.length === 0) return () => untold
   return (ms, holdsMs) => {
     const at = [background, locked, interaction].map((told) => lastOf(told, ms, holdsMs))
     return {
@@ -48,6 +49,9 @@ export function stateTimeline(events: readonly AppEvent[], appId: string | null)
     }
   }
 }
+
+/** Without mobile EDR, as with most devices, nothing is known of any session. */
+const untold: StateAt = { background: null, locked: null, recentInteraction: null, ids: [] }
 
 function lastOf(told: readonly Told[], ms: number, holdsMs: number): Told | null {
   const last = lastUpTo(told, ms, (each) => each.ms)

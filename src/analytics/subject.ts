@@ -4,20 +4,21 @@
  * The small questions that both analytics ask in the same words stand here; their rules do not.
  */
 import type { App } from "../record/app.ts"
-import type { DeviceEvidence, JudgementContext } from "../record/attributed.ts"
+import type { DeviceAbout, JudgementContext } from "../record/attributed.ts"
 import type { Channel, ChannelState, Confidence, Finding } from "../record/finding.ts"
 import type { Posture } from "../record/posture.ts"
 import type { AppStory } from "./app-story.ts"
 import type { Interval } from "./bucket.ts"
 import type { Ceiling } from "./confidence.ts"
+import type { KeyEvidence } from "./key-evidence.ts"
+import type { PairDrift } from "./pair-drift.ts"
+import type { Pair } from "./pair-state.ts"
 import { postureAt } from "./posture-at.ts"
 import type { ScopedKey } from "./scope.ts"
-import type { AnalyticsSettings } from "./settings.ts"
 
 export interface Subject extends ScopedKey {
-  device: DeviceEvidence
+  device: DeviceAbout
   context: JudgementContext
-  settings: AnalyticsSettings
   /** What mobile EDR told of an app on the device. */
   story: (appId: string | null) => AppStory
 }
@@ -30,6 +31,8 @@ export interface AnalyticJudgement {
   expected: boolean
   /** The session happened unseen by its user, or to where the app has no business. */
   exposed: boolean
+  /** What has become different of a pair that is allowed or baseline. */
+  drifts: readonly PairDrift[]
   reasons: string[]
 }
 
@@ -49,7 +52,17 @@ export function channel(
   why: string,
   ids: readonly string[] = [],
 ): Channel {
-  return { ...source, state, why, evidence_ids: [...new Set(ids)].slice(0, CHANNEL_IDS) }
+  return { ...source, state, why, evidence_ids: firstOf(ids) }
+}
+
+/** Each once; a key may have thousands. */
+function firstOf(ids: readonly string[]): string[] {
+  const first = new Set<string>()
+  for (const id of ids) {
+    first.add(id)
+    if (first.size === CHANNEL_IDS) break
+  }
+  return [...first]
 }
 
 /** Entries of the app register about the key's app on this platform, in a fixed order. */
@@ -59,19 +72,35 @@ export function registered({ judgement, context }: Subject): App[] {
     .sort((a, b) => (a.id < b.id ? -1 : 1))
 }
 
+/** The key's pair, for questions about what is known of it. */
+export function pairOf({ judgement, evidence }: Subject): Pair {
+  const { key, app_signer, platform, verdict } = judgement
+  const app = { id: key.app_id, version: key.app_version, signer: app_signer }
+  return { evidence, app, destination: key.destination, platform, verdict }
+}
+
 /** The posture in force at the key's last evidence. */
 export function postureOf({ judgement, device }: Subject): Posture | null {
   return postureAt(device.postures, judgement.last_ms, judgement.key.profile)
 }
 
 /** The sessions that a trust or lifecycle event may precede: refusals, control flows, opaque use. */
-export function sessionsOf({ evidence }: Subject): Interval[] {
+export function sessionsOf({ evidence }: Subject): readonly Interval[] {
+  const known = sessions.get(evidence)
+  if (known) return known
   const { refusals, control } = evidence
-  const all = new Map<string, Interval>()
-  for (const each of [...refusals, ...control.used, ...control.attempted, ...control.opaque])
-    all.set(each.id, each)
-  return [...all.values()].sort((a, b) => a.start - b.start || (a.id < b.id ? -1 : 1))
+  const flows = new Map<string, Interval>()
+  for (const each of [...control.used, ...control.attempted, ...control.opaque])
+    flows.set(each.id, each)
+  const found = [...refusals, ...flows.values()].sort(
+    (a, b) => a.start - b.start || (a.id < b.id ? -1 : 1),
+  )
+  sessions.set(evidence, found)
+  return found
 }
+
+/** Asked of a key several times, and again while its evidence stays. */
+const sessions = new WeakMap<KeyEvidence, readonly Interval[]>()
 
 /** MDM said, at the key's last refusal, that the profile has no inspection CA. */
 export function isCaAbsent({ judgement, evidence, device }: Subject): boolean {

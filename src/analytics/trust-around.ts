@@ -126,17 +126,21 @@ function around(
 ): { accepted: number; refused: number } {
   const accepted = new Set<string>()
   const refused = new Set<string>()
-  // Both are sorted: what was looked at for one refusal need not be looked at for the next.
+  // All are sorted: what was looked at for one refusal need not be looked at for the next.
   const seen = new Map<readonly Moment[], number>()
   const add = (moments: readonly Moment[], start: number, to: Set<string>): void => {
-    const from = Math.max(seen.get(moments) ?? 0, rank(moments, start - withinMs - 1, timeOf))
-    const until = Math.max(from, rank(moments, start + withinMs, timeOf))
-    for (const { registrable } of moments.slice(from, until)) to.add(registrable)
-    seen.set(moments, until)
+    let at = seen.get(moments) ?? 0
+    for (let moment = moments[at]; moment && moment.start <= start + withinMs; ) {
+      if (moment.start >= start - withinMs) to.add(moment.registrable)
+      at += 1
+      moment = moments[at]
+    }
+    seen.set(moments, at)
   }
   for (const refusal of proven) {
-    add(others(refusal).accepted, refusal.start, accepted)
-    add(others(refusal).refused, refusal.start, refused)
+    const { accepted: at, refused: but } = others(refusal)
+    add(at, refusal.start, accepted)
+    add(but, refusal.start, refused)
   }
   return { accepted: accepted.size, refused: refused.size }
 }

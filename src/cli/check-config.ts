@@ -2,6 +2,7 @@
 import { type Config, loadConfig } from "../config.ts"
 import { groupsNamed, policyWarnings } from "../policy/policy-warnings.ts"
 import { configFromFlags } from "./flags.ts"
+import { mappingLines } from "./mapping-lines.ts"
 import { shownConfig } from "./shown-config.ts"
 import { withStore } from "./with-store.ts"
 
@@ -11,8 +12,8 @@ export async function checkConfig(args: readonly string[]): Promise<void> {
   if (file === undefined) throw new Error("name the file: pinsensor check-config FILE")
   const config = loadConfig(file)
   const warnings = [...policyWarnings(config), ...(await groupWarnings(config))]
-  const lines = warnings.map((warning) => `warning: ${warning}\n`)
-  process.stdout.write(`${file}: good\n${lines.join("")}`)
+  const lines = [...mappingLines(config), ...warnings.map((warning) => `warning: ${warning}`)]
+  process.stdout.write([`${file}: good`, ...lines, ""].join("\n"))
 }
 
 /** Prints the values in force, defaults and flags included, as a file that can be read again. */

@@ -9,7 +9,9 @@ import { openStore } from "../evidence/open.ts"
 import type { Store } from "../evidence/store.ts"
 import { Correlator } from "./correlator/pass.ts"
 import { waitForTurn } from "./correlator/turn.ts"
+import { veiledOutbox } from "./correlator/veiled-outbox.ts"
 import { logTo } from "./log.ts"
+import { openPseudonyms } from "./open-pseudonyms.ts"
 import { childProcess, reasonOf } from "./process-messages.ts"
 
 /** How often the store is asked whether something is new, in milliseconds; asking is cheap. */
@@ -59,6 +61,7 @@ function work(config: Config, store: Store, logger: Logger): { stop(): Promise<v
   let dataVersion = -1
   let lastPass = Number.NEGATIVE_INFINITY
   let lastCounts = performance.now()
+  const erased = store.erasures.finished
 
   const look = () => {
     try {
@@ -66,6 +69,7 @@ function work(config: Config, store: Store, logger: Logger): { stop(): Promise<v
       const version = store.dataVersion()
       const began = performance.now()
       if (version === dataVersion && began - lastPass < passAtLeastEvery) return
+      if (store.erasures.finished !== erased) return forgetErased()
       dataVersion = version
       lastPass = began
       let more = true
@@ -89,6 +93,11 @@ function work(config: Config, store: Store, logger: Logger): { stop(): Promise<v
     log("error", "evidence-replaced", { data: config.data })
     process.exit(1)
   }
+  /** A device was erased, and much of what is remembered may be of it: a new process remembers nothing. */
+  const forgetErased = () => {
+    log("info", "correlator-forgets", { because: "a device was erased" })
+    process.exit(1)
+  }
   for (const sink of sinks) sink.start()
   const timer = setInterval(look, lookEvery)
   return {
@@ -103,11 +112,13 @@ function work(config: Config, store: Store, logger: Logger): { stop(): Promise<v
 }
 
 function openSinks(config: Config, store: Store, log: Logger): AlertSink[] {
-  const outbox: Outbox = {
+  const veiled = new Set(config.syslog.filter((one) => one.pseudonyms).map(sinkName))
+  const stored: Outbox = {
     due: (sink, now, limit) => store.dueOutbox(sink, now, limit),
     sent: (seq, now) => store.markSent(seq, now),
     failed: (seq, nextMs, error) => store.markFailed(seq, nextMs, error),
   }
+  const outbox = veiledOutbox(stored, veiled, () => openPseudonyms(config.data, store))
   if (config.syslog.length === 0) return [new LogSink({ outbox, log, now: Date.now })]
   return config.syslog.map(
     (settings) =>

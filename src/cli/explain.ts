@@ -5,8 +5,10 @@
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { listenersOf } from "../config.ts"
 import { storeFile } from "../evidence/database.ts"
 import { openStore } from "../evidence/open.ts"
+import { joinSettings } from "../identity/settings.ts"
 import { dataConfig, dataFlags } from "./data-flags.ts"
 import { bundleFiles, writeBundle } from "./explain/bundle.ts"
 import { explanationOf } from "./explain/explanation.ts"
@@ -30,7 +32,11 @@ export function explain(args: readonly string[]): void {
   const store = openStore(config.data, { readonly: true })
   try {
     const { kind, findings } = named(store, id)
-    const cases = findings.map((finding) => gather(store, finding))
+    const settings = joinSettings(
+      config.identity,
+      listenersOf(config).map(({ listen }) => listen),
+    )
+    const cases = findings.map((finding) => gather(store, finding, settings))
     if (values.bundle !== undefined) {
       const nowMs = Date.now()
       const files = bundleFiles({

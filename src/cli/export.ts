@@ -1,19 +1,29 @@
-/** `pinsensor export RECORD-KIND... [--data DIR] [--since T] [--config FILE]`, on stdout. */
+/** `pinsensor export RECORD-KIND... [--data DIR] [--since T] [--pseudonyms] [--config FILE]`, on
+ * stdout. */
 import { parseArgs } from "node:util"
 import { openStore } from "../evidence/open.ts"
 import { dataConfig, dataFlags } from "./data-flags.ts"
 import { exportRecords, writerTo } from "./export/export-records.ts"
+import { openPseudonyms } from "./open-pseudonyms.ts"
 
 export async function exportVerb(args: readonly string[]): Promise<void> {
   const { values, positionals } = parseArgs({
     args: [...args],
-    options: { ...dataFlags, since: { type: "string" } },
+    options: { ...dataFlags, since: { type: "string" }, pseudonyms: { type: "boolean" } },
     allowPositionals: true,
   })
   const since = values.since === undefined ? {} : { sinceMs: timeOf(values.since) }
-  const store = openStore(dataConfig(values).data, { readonly: true })
+  const { data } = dataConfig(values)
+  const store = openStore(data, { readonly: true })
   try {
-    await exportRecords({ store, kinds: positionals, write: writerTo(process.stdout), ...since })
+    const pseudonyms = values.pseudonyms ? openPseudonyms(data, store) : null
+    await exportRecords({
+      store,
+      kinds: positionals,
+      write: writerTo(process.stdout),
+      ...since,
+      ...(pseudonyms && { rewrite: (body) => pseudonyms.inRecord(body) }),
+    })
   } finally {
     store.close()
   }

@@ -6,7 +6,7 @@ import type { ListenerSettings } from "../intercept/listeners.ts"
 import { openLog } from "./log.ts"
 import { heartbeatEvery } from "./supervisor/watchdog.ts"
 
-export type Role = "sensor-worker" | "correlator"
+export type Role = "sensor-worker" | "correlator" | "collector"
 
 export type ToChild =
   | { do: "start"; config: Config; listeners: readonly ListenerSettings[] }

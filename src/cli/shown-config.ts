@@ -24,9 +24,20 @@ export function shownSettings(schema: z.core.$ZodType, value: unknown): unknown 
   // In the order of the schema, whatever order a default came in.
   if (schema instanceof z.ZodObject)
     return mapped(value, Object.keys(schema.shape), (key) => schema.shape[key])
+  if (schema instanceof z.ZodDiscriminatedUnion) return shownSettings(meant(schema, value), value)
   if (schema instanceof z.ZodRecord)
     return mapped(value, Object.keys(value), () => schema.valueType)
   return value
+}
+
+/** The option whose discriminator the value has. */
+function meant(schema: z.ZodDiscriminatedUnion, value: unknown): z.core.$ZodType {
+  const { discriminator } = schema.def
+  const given = (value as Record<string, unknown>)[discriminator]
+  const option = schema.options.find(
+    (one) => one instanceof z.ZodObject && one.shape[discriminator]?.safeParse(given).success,
+  )
+  return option ?? z.unknown()
 }
 
 function mapped(

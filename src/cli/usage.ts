@@ -6,11 +6,18 @@ export const usage: Readonly<Record<string, string>> = {
   run: `[--config FILE] [--listen HOST:PORT] [--ca-cert FILE --ca-key FILE] [--origin-ca FILE] [--data DIR]
     [--control off|trial|learn] [--syslog udp|tcp|tls://HOST:PORT]... [--workers N]
     [--allow-client CIDR]... [--allow-destination CIDR]... [--splice HOST]...`,
-  export: `KIND... [--since TIME] ${store}`,
+  export: `KIND... [--since TIME] [--pseudonyms] ${store}`,
   import: `FILE... ${store}        - is standard input`,
   replay: `[--from TIME] [--to TIME] [--set KEY=VALUE]... [--compare] [--examples N] [--step DURATION]
     [--json] [--write FILE] ${store}`,
   explain: `ID [--json] [--bundle FILE.tar.gz|DIR] ${store}`,
+  finding: `list [--all] [--json] [--analytic ID] [--confidence C] [--state open|held|closed] [--app ID]
+    [--destination PATTERN] [--device ID] [--label expected|benign|malicious|wrong|none|reopened|lowered|expired]
+    [--held] [--limit N] ${store}
+  pinsensor finding show ID [--json]
+  pinsensor finding mark expected|benign|malicious|wrong ID --owner WHO --reason WHY --expires 90d|TIME
+    [--scope finding|app-destination|device-app|app-domain|app|destination|domain|device] [--wide]
+  pinsensor finding unmark LABEL|ID --reason WHY        mark and unmark: [--on-behalf-of NAME]`,
   lab: "[--keep]",
   "proxy-user": "NAME < FILE        the file holds the password",
   ca: "create|show [flags of run]",
@@ -27,11 +34,32 @@ export const usage: Readonly<Record<string, string>> = {
   pinsensor bypass accept ID --owner WHO --reason WHY [--expires 30d|TIME] [--review 15d|TIME]
     [--group NAME] [--any-stack]
   pinsensor bypass reject ID --reason WHY        those that change something: [--on-behalf-of NAME]`,
+  baseline: `list [--app ID] [--destination PATTERN] [--by learned|added|declared|removed|missing] [--all]
+    [--json] ${store}
+  pinsensor baseline show --app ID --destination HOST [--json]
+  pinsensor baseline add|remove --app ID --destination PATTERN --owner WHO --reason WHY --expires 90d|TIME
+  pinsensor baseline withdraw --app ID --destination PATTERN --owner WHO --reason WHY
+  pinsensor baseline freeze --app ID|--all --owner WHO --reason WHY --expires 30d|TIME
+  pinsensor baseline thaw --app ID|--all --owner WHO --reason WHY
+                           those that change something: [--on-behalf-of NAME]`,
   policy: `list [--json] [flags of run]
   pinsensor policy test --client IP [--sni NAME] [--address IP] [--connect-host HOST] [--port N]
     [--alpn a,b] [--stack STACK] [--listener NAME] [--device ID] [--group NAME]... [--at TIME]
     [--resolve] [--json] [flags of run]`,
   trials: `[--all] [--json] ${store}`,
+  apps: `list [--app TEXT] [--due] [--json|--yaml] ${store}
+  pinsensor apps import FILE [--dry-run] [--replace] [--on-behalf-of NAME] ${store}
+  pinsensor apps review [--since 14d] [--json|--yaml] ${store}
+  pinsensor apps review APP --next 180d [--owner WHO] [--platform PLATFORM] [--on-behalf-of NAME]`,
+  coverage: `[--json] ${store}
+  pinsensor coverage accept GAP[:PART] --owner WHO --reason WHY --control WHAT --review 90d|TIME
+    [--on-behalf-of NAME]
+  pinsensor coverage withdraw GAP[:PART] --reason WHY`,
+  doctor: "[--through HOST[:PORT]]... [--json] [flags of run]",
+  pseudonym: `reveal VALUE --reason WHY [--on-behalf-of NAME] ${store}
+  pinsensor pseudonym list ${store}`,
+  erase: `DEVICE --reason WHY [--on-behalf-of NAME] [--dry-run] [--allow-return] [--no-vacuum] ${store}
+  pinsensor erase --list ${store}`,
   db: `check ${store}`,
 }
 

@@ -5,6 +5,7 @@
  * simply written again, and a file can be imported twice.
  */
 import type { Database } from "better-sqlite3"
+import { addLabel } from "./labels.ts"
 import { prepared } from "./prepared.ts"
 import { type AppendableKind, type Row, tableOf } from "./tables.ts"
 
@@ -16,12 +17,14 @@ export interface AppendCount {
   updated: number
   /** The id is taken by another content; the stored record was kept. */
   conflicts: number
+  /** Were not taken: their device was erased. Left out where there are none. */
+  erased?: number
   /** Ids of the conflicts, at most as many as the batch had records. */
   conflict_ids: string[]
 }
 
 /** An app event is known by its id, or by its producer's: hence no target in its conflict clause. */
-const inserts: Record<Row["kind"], string> = {
+const inserts: Record<Exclude<Row["kind"], "labels">, string> = {
   attempts: `INSERT INTO attempts (id, observed_ms, client_ip, body)
     VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   flows: `INSERT INTO flows (id, observed_ms, client_ip, body)
@@ -48,6 +51,10 @@ const inserts: Record<Row["kind"], string> = {
     ON CONFLICT (id) DO UPDATE SET
       observed_ms = excluded.observed_ms, body = excluded.body, revision = revision + 1
     WHERE body <> excluded.body RETURNING revision`,
+  "coverage-acceptances": `INSERT INTO coverage_acceptances (id, observed_ms, body)
+    VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+  "baseline-changes": `INSERT INTO baseline_changes (id, observed_ms, body)
+    VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   "register-hits": `INSERT INTO register_hits
     (entry_id, at_ms, event, sensor_id, connection_id, bytes)
     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
@@ -64,6 +71,7 @@ export function appendSerialised(db: Database, rows: readonly Row[]): AppendCoun
 }
 
 function appendRow(db: Database, row: Row, count: AppendCount): void {
+  if (row.kind === "labels") return appendLabel(db, row, count)
   const statement = prepared(db, inserts[row.kind])
   if (row.kind === "findings" || row.kind === "incidents") {
     const written = statement.get(...row.values) as { revision: number } | undefined
@@ -73,6 +81,17 @@ function appendRow(db: Database, row: Row, count: AppendCount): void {
   else {
     count.conflicts++
     count.conflict_ids.push(String(row.values[0]))
+  }
+}
+
+/** By a way of its own: each carries a hash over the one before it. */
+function appendLabel(db: Database, row: Row, count: AppendCount): void {
+  const [id, observedMs, enteredBy, body] = row.values as [string, number, string, string]
+  if (addLabel(db, { id, observedMs, body }, enteredBy)) count.added++
+  else if (sameAsStored(db, "labels", row)) count.known++
+  else {
+    count.conflicts++
+    count.conflict_ids.push(id)
   }
 }
 

@@ -6,11 +6,12 @@ import type { Database } from "better-sqlite3"
 import type { App } from "../record/app.ts"
 import type { AppEvent } from "../record/app-event.ts"
 import type { Attempt } from "../record/attempt.ts"
-import type { Binding } from "../record/binding.ts"
+import type { Binding, BindingNames } from "../record/binding.ts"
 import type { Device } from "../record/device.ts"
 import type { Flow } from "../record/flow.ts"
 import type { RecordOf } from "../record/kinds.ts"
 import type { Posture } from "../record/posture.ts"
+import { deviceNameColumns } from "./migrations/07-bindings.ts"
 import { prepared } from "./prepared.ts"
 
 /** Kinds that describe a subject which lasts: the newest record of it is the one in force. */
@@ -18,6 +19,8 @@ export type InventoryKind = "devices" | "postures" | "apps"
 
 /** Most records in one answer; beyond it the oldest are left out. 100,000 attempts are ~200 MB. */
 const most = 100_000
+/** Devices of one name: of more it names none anyway. */
+const mostNamed = 100
 
 /** `limit`: of more than so many the oldest are not even read. */
 export function attemptsOf(
@@ -44,10 +47,34 @@ export function flowsOf(
   return records<Flow>(db, sql, clientIp, from, to, limit).reverse()
 }
 
+/** Of the whole fleet: for spans of which it is known that they hold few. */
 export function appEventsBetween(db: Database, from: number, to: number): AppEvent[] {
   const sql = `SELECT body FROM app_events WHERE observed_ms >= ? AND observed_ms < ?
-    ORDER BY observed_ms DESC, seq DESC LIMIT ${most}`
-  return records<AppEvent>(db, sql, from, to).reverse()
+    ORDER BY observed_ms, seq`
+  return records<AppEvent>(db, sql, from, to)
+}
+
+/** From when on these clients have at most so many attempts and flows together, the newest; -Infinity if they
+ * have no more. Looks at times alone, a tenth of a microsecond each. */
+export function beginOfNewest(
+  db: Database,
+  clients: readonly string[],
+  from: number,
+  to: number,
+  most: number,
+): number {
+  const times: number[] = []
+  for (const client of clients)
+    for (const table of ["attempts", "flows"]) {
+      const sql = `SELECT observed_ms FROM ${table} WHERE client_ip = ? AND observed_ms >= ?
+        AND observed_ms < ? ORDER BY observed_ms DESC LIMIT ?`
+      for (const ms of prepared(db, sql)
+        .pluck()
+        .all(client, from, to, most + 1) as number[])
+        times.push(ms)
+    }
+  if (times.length <= most) return Number.NEGATIVE_INFINITY
+  return Float64Array.from(times).sort().at(-most) ?? from
 }
 
 /** Addresses with an attempt or a flow, sorted. Steps from one client to the next in the index, so
@@ -85,6 +112,16 @@ export function current<K extends InventoryKind>(db: Database, kind: K): RecordO
   return records<RecordOf[K]>(db, sql)
 }
 
+/** The same, one in memory at a time: 100,000 postures with their apps are 500 MB. Holds a read
+ * transaction until it is done, so it is for verbs, not for processes that stay. */
+export function* eachCurrent<K extends InventoryKind>(
+  db: Database,
+  kind: K,
+): Generator<RecordOf[K]> {
+  const sql = `SELECT body FROM ${kind} r WHERE NOT EXISTS (${newer[kind]})`
+  for (const row of db.prepare(sql).iterate()) yield JSON.parse((row as { body: string }).body)
+}
+
 /** The statement in force on the subject of `record`: its own device, (device, profile) or app. */
 export function inForce<K extends InventoryKind>(
   db: Database,
@@ -117,9 +154,24 @@ export function overtaken(kind: InventoryKind): string {
     AND r.seq < (SELECT max(seq) FROM ${kind}) LIMIT ?`
 }
 
-export function posturesOf(db: Database, deviceId: string): Posture[] {
-  const sql = `SELECT body FROM postures WHERE device_id = ? ORDER BY observed_ms, seq`
-  return records<Posture>(db, sql, deviceId)
+export function posturesOf(db: Database, deviceId: string, limit = most): Posture[] {
+  const sql = `SELECT body FROM postures WHERE device_id = ?
+    ORDER BY observed_ms DESC, seq DESC LIMIT ?`
+  return records<Posture>(db, sql, deviceId, limit).reverse()
+}
+
+/** Devices of which some record, of now or of before, has one of these names: each as it is now. */
+export function devicesNamed(db: Database, tenant: string, names: BindingNames): Device[] {
+  const ids = new Set<string>()
+  for (const [name, column] of Object.entries(deviceNameColumns)) {
+    const value = names[name as keyof BindingNames]?.toLowerCase()
+    if (!value) continue
+    const sql = `SELECT DISTINCT device_id FROM devices WHERE ${column} = ? AND tenant = ? LIMIT ${mostNamed}`
+    const key = name === "wifi_mac" ? value.replace(/[:.-]/g, "") : value
+    const rows = prepared(db, sql).all(key, tenant) as { device_id: string }[]
+    for (const { device_id } of rows) ids.add(device_id)
+  }
+  return [...ids].flatMap((id) => device(db, tenant, id) ?? [])
 }
 
 /** Bindings of any address that hold at some time in [from, to). */
@@ -138,6 +190,31 @@ export function bindingsOf(db: Database, address: string): Binding[] {
 function records<R>(db: Database, sql: string, ...values: (string | number | null)[]): R[] {
   const rows = prepared(db, sql).all(...values) as { body: string }[]
   return rows.map(({ body }) => JSON.parse(body))
+}
+
+/** Every record of a device, oldest first. */
+export function devicesEver(db: Database, tenant: string, deviceId: string): Device[] {
+  const sql = `SELECT body FROM devices WHERE device_id = ? AND tenant = ?
+    ORDER BY observed_ms, seq LIMIT ${most}`
+  return records<Device>(db, sql, deviceId, tenant)
+}
+
+/** Whether inventory or a binding knows our key of a device. Reads all bindings where inventory does not. */
+export function isNamed(db: Database, tenant: string, deviceId: string): boolean {
+  const sql = `SELECT EXISTS (SELECT 1 FROM devices WHERE device_id = @id AND tenant = @tenant)
+    OR EXISTS (SELECT 1 FROM postures WHERE device_id = @id AND tenant = @tenant)
+    OR EXISTS (SELECT 1 FROM findings WHERE body ->> '$.key.device_id' = @id
+      AND body ->> '$.tenant' = @tenant)
+    OR EXISTS (SELECT 1 FROM bindings WHERE body ->> '$.device_id' = @id
+      AND body ->> '$.tenant' = @tenant)`
+  return prepared(db, sql).pluck().get({ id: deviceId, tenant }) === 1
+}
+
+/** Whether some device is a person's own now. Some microseconds where none ever was: the index holds no others. */
+export function anyPersonalDevice(db: Database, tenant: string): boolean {
+  const sql = `SELECT 1 FROM devices r WHERE r.tenant = ?
+    AND json_extract(r.body, '$.ownership') = 'personal' AND NOT EXISTS (${newer.devices}) LIMIT 1`
+  return prepared(db, sql).get(tenant) !== undefined
 }
 
 /** A device as its latest record has it. */

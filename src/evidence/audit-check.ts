@@ -3,13 +3,16 @@
  * Out: what is wrong, in words that name the row. See register-audit.ts for what this cannot find.
  */
 import type { Database } from "better-sqlite3"
+import { digestOf, redactedRows } from "./erase-rows.ts"
 import { noEnd } from "./migrations.ts"
 import { prepared } from "./prepared.ts"
-import { type AuditRow, auditRows, hashOf } from "./register-audit.ts"
+import { type AuditRow, auditRows, hashedText, hashOf } from "./register-audit.ts"
 
 export interface AuditCheck {
   problems: string[]
   rows: number
+  /** Rows of which an erasure took a name out: their hash is that of what was written. */
+  redacted: number
   /** Hash of the newest row: kept elsewhere, it shows a chain that was made anew as a whole. */
   head: string | null
 }
@@ -22,13 +25,14 @@ export function checkAudit(db: Database): AuditCheck {
   // Read before the rows: what others add meanwhile only makes more of them.
   const written = metaOf(db, "register_revision")
   const unchained = metaOf(db, "register_audit_before_chain")
+  const redacted = redactedRows(db, "register_audit")
   const problems: string[] = []
   let last = { seq: 0, hash: null as string | null }
   let rows = 0
   for (;;) {
     const read = auditRows(db, last.seq, step)
     for (const row of read) {
-      problems.push(...gapBefore(row, last.seq), ...faultOf(row, last.hash, unchained))
+      problems.push(...gapBefore(row, last.seq), ...faultOf(row, last.hash, unchained, redacted))
       last = { seq: row.seq, hash: row.hash }
     }
     rows += read.length
@@ -37,7 +41,7 @@ export function checkAudit(db: Database): AuditCheck {
   if (last.seq < written)
     problems.push(`register_audit: ${span(last.seq + 1, written)} taken out of its end`)
   const told = [...problems.slice(0, mostTold), ...registerProblems(db)]
-  return { problems: told, rows, head: last.hash }
+  return { problems: told, rows, redacted: redacted.size, head: last.hash }
 }
 
 function gapBefore({ seq }: AuditRow, previous: number): string[] {
@@ -48,10 +52,16 @@ function span(from: number, to: number): string {
   return from === to ? `row ${from} was` : `rows ${from} to ${to} were`
 }
 
-function faultOf(row: AuditRow, previous: string | null, unchained: number): string[] {
+function faultOf(
+  row: AuditRow,
+  previous: string | null,
+  unchained: number,
+  redacted: ReadonlyMap<number, string>,
+): string[] {
   if (row.seq <= unchained) return row.hash === null ? [] : [`${named(row)} has a hash too early`]
   if (row.hash === null) return [`${named(row)} has lost its hash`]
   if (row.hash === hashIfReadable(row, previous ?? "")) return []
+  if (redacted.get(row.seq) === digestOf(hashedText(row))) return []
   return [`${named(row)} is not what was written: it, or the row before it, was altered`]
 }
 

@@ -2,6 +2,7 @@
 import { statSync } from "node:fs"
 import type { Database } from "better-sqlite3"
 import { checkAudit } from "./audit-check.ts"
+import { checkLabels } from "./labels.ts"
 import { prepared } from "./prepared.ts"
 
 export interface StoreCheck {
@@ -9,9 +10,11 @@ export interface StoreCheck {
   /** What SQLite found wrong, and what of the register's audit is not as it was written, at most some
    * hundred lines; empty when ok. */
   problems: string[]
-  /** Changes of the register that are audited, and the hash of the newest: a copy of it elsewhere
-   * tells whether the whole chain was made anew. */
-  audit: { rows: number; head: string | null }
+  /** Changes of the register that are audited, how many of them an erasure has rewritten, and the hash of the
+   * newest: a copy of it elsewhere tells whether the whole chain was made anew. */
+  audit: { rows: number; redacted: number; head: string | null }
+  /** The same of what people said of findings. */
+  labels: { rows: number; redacted: number; head: string | null }
   /** Version of the schema. */
   version: number
   /** Rows of each table that can be read. */
@@ -34,11 +37,16 @@ export function check(db: Database): StoreCheck {
   const audit = attempted(() => checkAudit(db))
   if (audit instanceof Error) problems.push(`register_audit: ${audit.message}`)
   else problems.push(...audit.problems)
-  const { rows, head } = audit instanceof Error ? { rows: 0, head: null } : audit
+  const labels = attempted(() => checkLabels(db))
+  if (labels instanceof Error) problems.push(`labels: ${labels.message}`)
+  else problems.push(...labels.problems)
+  const unread = { rows: 0, redacted: 0, head: null }
+  const told = ({ rows, redacted, head }: StoreCheck["audit"]) => ({ rows, redacted, head })
   return {
     ok: problems.length === 0,
     problems,
-    audit: { rows, head },
+    audit: audit instanceof Error ? unread : told(audit),
+    labels: labels instanceof Error ? unread : told(labels),
     version: prepared(db, "SELECT max(version) FROM migrations").pluck().get() as number,
     counts,
     bytes: size(db.name),

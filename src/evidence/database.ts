@@ -15,6 +15,9 @@ export interface DatabaseOptions {
   /** Pages that SQLite keeps by itself, 32 MiB unless said; what it reads again beyond that comes from
    * the system's own cache. */
   cacheMiB?: number
+  /** What is committed survives a power cut too, at the price of waiting for the disk at each commit: for
+   * what somebody was told is kept. */
+  durable?: boolean
 }
 
 type Connection = Database.Database
@@ -69,7 +72,7 @@ export function createFile(dir: string, path: string): void {
  */
 function configure(
   db: Connection,
-  { readonly = false, cacheMiB = 32 }: DatabaseOptions,
+  { readonly = false, cacheMiB = 32, durable = false }: DatabaseOptions,
   timeoutMs: number,
 ): void {
   db.pragma("foreign_keys = ON")
@@ -77,7 +80,7 @@ function configure(
   if (readonly) return
   db.pragma("page_size = 8192")
   useWriteAheadLog(db, timeoutMs)
-  db.pragma("synchronous = NORMAL")
+  db.pragma(`synchronous = ${durable ? "FULL" : "NORMAL"}`)
   db.pragma("wal_autocheckpoint = 8000")
   db.pragma("journal_size_limit = 134217728")
 }

@@ -112,7 +112,7 @@ export function hashOf(previous: string, row: Omit<AuditRow, "hash">): string {
 }
 
 /** Put together from text, since an entry has to go out as it was written, to the byte. */
-function hashedText(row: Omit<AuditRow, "hash">): string {
+export function hashedText(row: Omit<AuditRow, "hash">): string {
   const { tenant, site, sensor_id } = JSON.parse(row.after ?? row.before ?? "{}")
   const { seq, at_ms, entry_id, who, what, reason, before, after } = row
   const common = { tenant, site, sensor_id, v: 1, id: String(seq) }

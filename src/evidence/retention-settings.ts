@@ -10,8 +10,8 @@ import { Duration } from "../record/duration.ts"
 const kept = Duration.nullable().default(null)
 
 /** Of inventory (devices, postures, apps) only statements that a newer one has overtaken are
- * forgotten, of bindings only those that have ended; findings, incidents, alerts and the audit of the
- * register stay. */
+ * forgotten, of bindings only those that have ended, of findings and incidents only closed ones, of
+ * alerts what nobody waits for any more. The audit of the register and what people said stay. */
 export const RetentionSettings = z.strictObject({
   attempts: kept,
   flows: kept,
@@ -21,5 +21,10 @@ export const RetentionSettings = z.strictObject({
   apps: kept,
   bindings: kept,
   drifts: kept,
+  findings: kept,
+  incidents: kept,
+  alerts: kept,
+  /** When devices were last listed by a source, seen in traffic or told of by an agent. */
+  sightings: kept,
 })
 export type RetentionSettings = z.infer<typeof RetentionSettings>

@@ -20,6 +20,10 @@ const columns: { [K in AppendableKind]: (record: RecordOf[K]) => SqlValue[] } = 
   findings: () => [],
   incidents: () => [],
   alerts: () => [],
+  /** Who brings it in, where nobody else is named (`Store.putLabels`). */
+  labels: (label) => [label.who],
+  "baseline-changes": () => [],
+  "coverage-acceptances": () => [],
 }
 
 export function toRow<K extends AppendableKind>(kind: K, record: RecordOf[K]): Row {

@@ -7,32 +7,47 @@
 import type { Database } from "better-sqlite3"
 import type { AppEvent } from "../record/app-event.ts"
 import type { Attempt } from "../record/attempt.ts"
-import type { Binding } from "../record/binding.ts"
+import type { Binding, BindingNames } from "../record/binding.ts"
 import type { Device } from "../record/device.ts"
 import type { Drift } from "../record/drift.ts"
 import type { Flow } from "../record/flow.ts"
 import type { Kind, RecordOf } from "../record/kinds.ts"
+import type { Label } from "../record/label.ts"
 import type { Posture } from "../record/posture.ts"
 import type { RegisterChange } from "../record/register-change.ts"
 import type { RegisterEntry } from "../record/register-entry.ts"
 import * as alertStates from "./alert-states.ts"
+import * as events from "./app-event-names.ts"
 import { type AppendCount, appendSerialised } from "./append.ts"
 import * as ask from "./ask.ts"
+import * as baselines from "./baselines.ts"
 import { check, type StoreCheck } from "./check.ts"
+import { CoverageTables } from "./coverage.ts"
 import { inodeOf } from "./database.ts"
 import * as drifts from "./drifts.ts"
+import { EraseRows } from "./erase-rows.ts"
+import { Erasures } from "./erasures.ts"
 import * as time from "./in-time.ts"
+import { KnownNames } from "./known-names.ts"
 import * as outbox from "./outbox.ts"
 import { prepared } from "./prepared.ts"
 import * as read from "./read.ts"
 import * as audit from "./register-audit.ts"
 import * as register from "./register-table.ts"
 import * as use from "./register-use.ts"
-import { retain } from "./retention.ts"
+import { type ForgottenKind, retain } from "./retention.ts"
+import { noteReveal, type Reveal, reveals } from "./reveals.ts"
 import { toRow } from "./serialise.ts"
-import type { AppendableKind, FactKind, LogKind, RegisterHit, Row } from "./tables.ts"
+import { SourceStates } from "./source-states.ts"
+import type { AppendableKind, LogKind, RegisterHit, Row } from "./tables.ts"
 
 export class Store {
+  /** What is counted and accepted of what the sensor does not see. */
+  readonly coverage: CoverageTables
+  /** How far each outside source was read, and how it does. */
+  readonly sources: SourceStates
+  /** Devices that were erased: nothing is taken of them. */
+  readonly erasures: Erasures
   readonly #db: Database
   readonly #outboxLimit: number
   readonly #inode: number
@@ -42,6 +57,9 @@ export class Store {
     this.#db = db
     this.#outboxLimit = limits.outboxLimit
     this.#inode = inodeOf(db.name)
+    this.coverage = new CoverageTables(db)
+    this.sources = new SourceStates(db)
+    this.erasures = new Erasures(db)
   }
 
   close(): void {
@@ -60,7 +78,44 @@ export class Store {
 
   /** Facts and alerts are added once; findings and incidents replace their earlier version. */
   append<K extends AppendableKind>(kind: K, records: readonly RecordOf[K][]): AppendCount {
-    return this.appendSerialised(records.map((record) => toRow(kind, record)))
+    const taken = this.#notErased(kind, records)
+    const count = this.appendSerialised(taken.map((record) => toRow(kind, record)))
+    return taken === records ? count : { ...count, erased: records.length - taken.length }
+  }
+
+  #notErased<K extends AppendableKind>(kind: K, records: readonly RecordOf[K][]) {
+    if (kind !== "devices" && kind !== "postures" && kind !== "bindings" && kind !== "app-events")
+      return records
+    const taken = this.erasures.without(kind, records)
+    return taken.length === records.length ? records : taken
+  }
+
+  /** Every record of a device, oldest first. */
+  devicesEver(tenant: string, deviceId: string): Device[] {
+    return ask.devicesEver(this.#db, tenant, deviceId)
+  }
+
+  /** Whether inventory or a binding knows our key of a device. */
+  isNamed(tenant: string, deviceId: string): boolean {
+    return ask.isNamed(this.#db, tenant, deviceId)
+  }
+
+  /** Which words name a device, a person or a client that is stored. */
+  knownNames(): KnownNames {
+    return new KnownNames(this.#db)
+  }
+
+  noteReveal(reveal: Reveal): void {
+    noteReveal(this.#db, reveal)
+  }
+
+  reveals(): Reveal[] {
+    return reveals(this.#db)
+  }
+
+  /** For `pinsensor erase`: rows are taken out and rewritten past everything that only grows. */
+  eraseRows(): EraseRows {
+    return new EraseRows(this.#db)
   }
 
   /** The same for rows that another thread has serialised; kinds may be mixed. */
@@ -130,24 +185,52 @@ export class Store {
     return ask.clientsSeen(this.#db, fromMs, toMs)
   }
 
+  /** From when on these clients have no more than so many attempts and flows together. */
+  beginOfNewest(clients: readonly string[], fromMs: number, toMs: number, most: number): number {
+    return ask.beginOfNewest(this.#db, clients, fromMs, toMs, most)
+  }
+
   appEventsBetween(fromMs: number, toMs: number): AppEvent[] {
     return ask.appEventsBetween(this.#db, fromMs, toMs)
+  }
+
+  /** Events that may be of the device with these names; of more than `limit` the newest. */
+  appEventsNaming(names: events.EventNames, fromMs: number, toMs: number, limit: number) {
+    return events.appEventsNaming(this.#db, names, fromMs, toMs, limit)
+  }
+
+  appEventCount(fromMs: number, toMs: number, most: number): number {
+    return events.appEventCount(this.#db, fromMs, toMs, most)
   }
 
   current<K extends ask.InventoryKind>(kind: K): RecordOf[K][] {
     return ask.current(this.#db, kind)
   }
 
+  eachCurrent<K extends ask.InventoryKind>(kind: K): Generator<RecordOf[K]> {
+    return ask.eachCurrent(this.#db, kind)
+  }
+
   inForce<K extends ask.InventoryKind>(kind: K, record: RecordOf[K]): RecordOf[K] | null {
     return ask.inForce(this.#db, kind, record)
+  }
+
+  devicesNamed(tenant: string, names: BindingNames): Device[] {
+    return ask.devicesNamed(this.#db, tenant, names)
   }
 
   device(tenant: string, deviceId: string): Device | null {
     return ask.device(this.#db, tenant, deviceId)
   }
 
-  posturesOf(deviceId: string): Posture[] {
-    return ask.posturesOf(this.#db, deviceId)
+  /** Whether inventory says now of some device that it is a person's own. */
+  anyPersonalDevice(tenant: string): boolean {
+    return ask.anyPersonalDevice(this.#db, tenant)
+  }
+
+  /** Of more than `limit` the newest. */
+  posturesOf(deviceId: string, limit?: number): Posture[] {
+    return ask.posturesOf(this.#db, deviceId, limit)
   }
 
   bindings(fromMs: number, toMs: number): Binding[] {
@@ -236,6 +319,24 @@ export class Store {
     drifts.putBypassProfile(this.#db, entryId, body, nowMs)
   }
 
+  /** What is remembered of an app at a destination; null if nothing is. */
+  pairProfile(tenant: string, appId: string, destination: string): unknown {
+    return baselines.pairProfile(this.#db, tenant, appId, destination)
+  }
+
+  /** All of a tenant, or of one app. */
+  pairProfiles(tenant: string, appId: string | null): Generator<unknown> {
+    return baselines.pairProfiles(this.#db, tenant, appId)
+  }
+
+  putPairProfiles(pairs: readonly baselines.StoredPair[]): void {
+    baselines.putPairProfiles(this.#db, pairs)
+  }
+
+  forgetPairProfiles(beforeMs: number, most: number, limit: number): number {
+    return baselines.forgetPairProfiles(this.#db, beforeMs, most, limit)
+  }
+
   followHits(afterSeq: number, limit: number): { seq: number; hit: RegisterHit }[] {
     return read.followHits(this.#db, afterSeq, limit)
   }
@@ -266,8 +367,24 @@ export class Store {
   }
 
   /** Incidents whose time to be looked at again has come. */
-  dueAlertStates(nowMs: number, limit: number): string[] {
-    return alertStates.dueAlertStates(this.#db, nowMs, limit)
+  dueAlertStates(nowMs: number, limit: number, farthestMs?: number): string[] {
+    return alertStates.dueAlertStates(this.#db, nowMs, limit, farthestMs)
+  }
+
+  /** What each tenant has spent of its day's budget. */
+  alertBudgets(): { tenant: string; body: unknown }[] {
+    return alertStates.alertBudgets(this.#db)
+  }
+
+  putAlertBudget(tenant: string, body: unknown): void {
+    alertStates.putAlertBudget(this.#db, tenant, body)
+  }
+
+  /** Adds what people said; `enteredBy` brings it in here, and stands in the audit. */
+  putLabels(labels: readonly Label[], enteredBy: string): AppendCount {
+    const rows = labels.map((label) => toRow("labels", label))
+    for (const row of rows) row.values[2] = enteredBy
+    return this.appendSerialised(rows)
   }
 
   outboxDepth(): outbox.SinkDepth[] {
@@ -275,7 +392,7 @@ export class Store {
   }
 
   /** Forgets at most `limit` facts of a kind; call again until it says 0. */
-  retain(kind: FactKind | "register-hits", beforeMs: number, limit: number): number {
+  retain(kind: ForgottenKind, beforeMs: number, limit: number): number {
     return retain(this.#db, kind, beforeMs, limit)
   }
 

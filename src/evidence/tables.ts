@@ -14,7 +14,7 @@ export type FactKind =
 /** Kinds of which only the current version is kept. The register is apart: it is audited. */
 export type JudgementKind = "findings" | "incidents"
 /** Kinds that only grow, and so can be followed from a cursor. */
-export type LogKind = FactKind | "alerts"
+export type LogKind = FactKind | "alerts" | "labels" | "baseline-changes" | "coverage-acceptances"
 export type AppendableKind = LogKind | JudgementKind
 
 /** One use of a register entry by a connection: its beginning, or its end with the bytes. */
@@ -39,5 +39,7 @@ export interface Row {
 /** The table of a kind. */
 export function tableOf(kind: Kind): string {
   if (kind === "app-events") return "app_events"
+  if (kind === "baseline-changes") return "baseline_changes"
+  if (kind === "coverage-acceptances") return "coverage_acceptances"
   return kind === "register-changes" ? "register_audit" : kind
 }

@@ -45,6 +45,7 @@ export class AppIndex {
       else if (!known || isLater(app, known)) this.#apps.set(key, app)
     }
     for (const app of this.#apps.values()) {
+      if (app.withdrawn) continue
       for (const userAgent of app.user_agents) this.#learnUserAgent(userAgent, app)
       for (const destination of app.approved_destinations) this.#learnDestination(destination, app)
     }

@@ -123,7 +123,7 @@ function byUserAgent(
   const possible = complete ? firstTwoOf(complete, [ids]) : [...ids]
   const [only, second] = possible
   if (only === undefined || second !== undefined) return null
-  const listed = inForce.some((posture) => posture.apps !== null)
+  const listed = inForce.some((posture) => posture.apps !== null && !posture.apps_partial)
   if (listed && listing(inForce, only).length === 0) return null
   const because = `CONNECT User-Agent "${connectUserAgent}" fits only ${only} of the app register`
   return { app_id: only, score: scores["user-agent"], because: [because] }
@@ -150,7 +150,7 @@ function byInventory(
 /** The app list of a device that has one profile, the device itself; null if there is none or MDM
  * cannot see all of it (a work profile, a personal side). */
 function completeInventory(inForce: readonly Posture[]): readonly InstalledApp[] | null {
-  if (inForce.some((posture) => posture.profile !== "device")) return null
+  if (inForce.some((posture) => posture.profile !== "device" || posture.apps_partial)) return null
   return inForce[0]?.apps ?? null
 }
 

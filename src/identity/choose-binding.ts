@@ -6,7 +6,10 @@ import type { DeviceAttribution } from "../record/finding.ts"
 /** What a choice needs of a binding. */
 export interface BoundTo {
   binding_id: string
-  device_id: string
+  /** Null: inventory knows no device of the names that it has, or cannot tell which. */
+  device_id: string | null
+  /** Why not, and the hardware address that was named; null where the device is known. */
+  unknown: { because: string; mac: string | null } | null
   source: BindingSource
   confidence: number
   shared: boolean
@@ -36,21 +39,43 @@ const named = 20
  * A declaration of sharing counts from any of them: it says that several devices stand behind, and
  * blaming one of them would be worse than blaming none. Otherwise only the longest prefix speaks;
  * in it the source ranks first, then its confidence.
+ *
+ * Who is known only by names that inventory does not know stands against no other source: it may be
+ * the same device. Except where a source at least as sure saw another hardware address there than the
+ * device has.
  */
 export function chooseBinding(
   holding: readonly (readonly BoundTo[])[],
   platformOf: (deviceId: string) => Platform,
+  macOf: (deviceId: string) => string | null,
 ): BindingChoice {
   for (const bounds of holding) {
     const declared = bounds.find((bound) => bound.shared)
     if (declared) return shared(holding.flat(), `binding ${declared.binding_id} declares it shared`)
   }
-  const bounds = holding[0] ?? []
-  if (bounds.length === 1) return bound(bounds[0] as BoundTo, bounds)
+  const all = holding[0] ?? []
+  if (all.every(isKnown)) return chooseKnown(all, platformOf)
+  const unknown = all.filter((bound) => !isKnown(bound))
+  const known = all.filter(isKnown).filter((bound) => !contradicted(bound, unknown, macOf))
+  return known.length > 0 ? chooseKnown(known, platformOf) : nobody(all, unknown)
+}
+
+/** A bound of a device that is known. */
+type Known = BoundTo & { device_id: string }
+
+function isKnown(bound: BoundTo): bound is Known {
+  return bound.device_id !== null
+}
+
+function chooseKnown(
+  bounds: readonly Known[],
+  platformOf: (deviceId: string) => Platform,
+): BindingChoice {
+  if (bounds.length === 1) return bound(bounds[0] as Known, bounds)
   const ranked = [...bounds].sort(bySurety)
   const users = devices(ranked.filter((bound) => bound.source === "proxy-user"))
   if (users.size > 1) return shared(ranked, `${users.size} proxy users were on it at once`)
-  const surest = ranked[0] as BoundTo
+  const surest = ranked[0] as Known
   const sameRank = ranked.filter((bound) => bound.source === surest.source)
   const platforms = new Set([...devices(sameRank)].map(platformOf))
   if (platforms.has("android") && platforms.has("ios"))
@@ -62,6 +87,21 @@ export function chooseBinding(
 
 const rankOf = new Map(BindingSource.options.map((source, rank) => [source, rank]))
 
+/** Whether a source at least as sure saw other hardware at the address. */
+function contradicted(
+  { device_id, source }: Known,
+  unknown: readonly BoundTo[],
+  macOf: (deviceId: string) => string | null,
+): boolean {
+  const rank = rankOf.get(source) ?? 0
+  return unknown.some((other) => {
+    const mac = other.unknown?.mac
+    if (!mac || (rankOf.get(other.source) ?? 0) > rank) return false
+    const own = macOf(device_id)
+    return own !== null && own !== mac
+  })
+}
+
 function bySurety(a: BoundTo, b: BoundTo): number {
   const rank = (rankOf.get(a.source) ?? 0) - (rankOf.get(b.source) ?? 0)
   if (rank !== 0) return rank
@@ -70,7 +110,7 @@ function bySurety(a: BoundTo, b: BoundTo): number {
   return a.binding_id < b.binding_id ? -1 : 1
 }
 
-function devices(bounds: readonly BoundTo[]): Set<string> {
+function devices(bounds: readonly Known[]): Set<string> {
   return new Set(bounds.map((bound) => bound.device_id))
 }
 
@@ -78,7 +118,7 @@ function ids(bounds: readonly BoundTo[]): string[] {
   return bounds.slice(0, named).map((bound) => bound.binding_id)
 }
 
-function bound(chosen: BoundTo, ranked: readonly BoundTo[]): BindingChoice {
+function bound(chosen: Known, ranked: readonly Known[]): BindingChoice {
   const others = ranked.filter((other) => other.device_id !== chosen.device_id)
   const over = others.length > 0 ? `, over ${others.length} of other devices` : ""
   return {
@@ -91,11 +131,11 @@ function bound(chosen: BoundTo, ranked: readonly BoundTo[]): BindingChoice {
   }
 }
 
-function ambiguous(equals: readonly BoundTo[], ranked: readonly BoundTo[]): BindingChoice {
+function ambiguous(equals: readonly Known[], ranked: readonly Known[]): BindingChoice {
   const contenders = new Map<string, string>()
   for (const { device_id, binding_id } of equals)
     if (!contenders.has(device_id)) contenders.set(device_id, binding_id)
-  const first = equals[0] as BoundTo
+  const first = equals[0] as Known
   return {
     device_id: null,
     attribution: "ambiguous",
@@ -116,5 +156,19 @@ function shared(ranked: readonly BoundTo[], because: string): BindingChoice {
     losers: ids(ranked),
     contenders: [],
     because,
+  }
+}
+
+/** Bound, but to nobody that inventory knows. */
+function nobody(all: readonly BoundTo[], unknown: readonly BoundTo[]): BindingChoice {
+  const ranked = [...all].sort(bySurety)
+  const first = [...unknown].sort(bySurety)[0] as BoundTo
+  return {
+    device_id: null,
+    attribution: "absent",
+    binding_id: null,
+    losers: ids(ranked),
+    contenders: [],
+    because: `binding ${first.binding_id} from ${first.source} names no device: ${first.unknown?.because}`,
   }
 }

@@ -8,8 +8,8 @@ import type { DeviceNames } from "../record/app-event.ts"
 import type { Platform } from "../record/common.ts"
 import type { Device } from "../record/device.ts"
 import type { Posture } from "../record/posture.ts"
-import { canonicalMac, isLocallyAdministered } from "./mac.ts"
-import { PostureHistory } from "./posture-history.ts"
+import { nameKey, nameKeys, type OwnName, ownNames } from "./name-keys.ts"
+import { PostureHistory, type PosturesOf } from "./posture-history.ts"
 
 export interface DeviceMatch {
   device_id: string | null
@@ -22,10 +22,6 @@ export interface DeviceSettings {
   /** How many devices are kept, about 2 KB each with their names; further ones are dropped. */
   limit?: number
 }
-
-/** Names that belong to one device each, surest first. */
-const ownNames = ["mdm_id", "serial", "udid", "imei", "wifi_mac"] as const
-type OwnName = (typeof ownNames)[number]
 
 export class DeviceIndex {
   readonly tenant: string
@@ -46,16 +42,22 @@ export class DeviceIndex {
     user: new Map(),
   }
 
-  constructor(devices: Iterable<Device>, postures: Iterable<Posture>, settings: DeviceSettings) {
+  /** `postures`: all there are, or how those of one device are read. */
+  constructor(
+    devices: Iterable<Device>,
+    postures: Iterable<Posture> | PosturesOf,
+    settings: DeviceSettings,
+  ) {
     this.tenant = settings.tenant
     this.#limit = settings.limit ?? 500_000
     for (const device of devices) this.add(device)
     this.postures = new PostureHistory(postures, settings.tenant)
   }
 
-  /** Takes one more record of a device; only the latest of each device counts. */
-  add(device: Device): void {
-    if (device.tenant !== this.tenant) return
+  /** Takes one more record of a device; only the latest of each device counts. Gives the names
+   * (name-keys.ts) of which inventory may say something else now. */
+  add(device: Device): string[] {
+    if (device.tenant !== this.tenant) return []
     const known = this.#devices.get(device.device_id)
     if (!known && this.#devices.size >= this.#limit) this.dropped++
     else if (!known || isLater(device, known)) {
@@ -64,7 +66,9 @@ export class DeviceIndex {
       this.#devices.set(device.device_id, device)
       this.#learnNames(device)
       this.#count(device.groups, 1)
+      return known ? [...nameKeys(known), ...nameKeys(device)] : nameKeys(device)
     }
+    return []
   }
 
   /** The device as inventory knows it now; null for one that is only bound or named. */
@@ -74,6 +78,12 @@ export class DeviceIndex {
 
   platformOf(deviceId: string): Platform {
     return this.#devices.get(deviceId)?.platform ?? "unknown"
+  }
+
+  /** Its hardware address, in the form of name-keys.ts; null where none is known. */
+  macOf(deviceId: string): string | null {
+    const mac = this.#devices.get(deviceId)?.wifi_mac ?? null
+    return mac === null ? null : nameKey("wifi_mac", mac)
   }
 
   /** How many devices are in a group now. */
@@ -107,9 +117,9 @@ export class DeviceIndex {
     }
     if (hits.size > 1) return none(`names of different devices: ${contradiction(hits)}`)
     const [hit] = hits
-    if (!hit) return this.#findByUser(names.user, silent)
+    if (!hit) return this.#findByUser(names, silent)
     const [deviceId, name] = hit
-    const differs = this.#differing(deviceId, names)
+    const differs = this.#differing(deviceId, names, ["serial", "udid"])
     if (differs) return none(`${name} names ${deviceId}, whose ${differs} is another`)
     return { device_id: deviceId, because: `named by ${name}` }
   }
@@ -123,21 +133,25 @@ export class DeviceIndex {
     return { device_id: known }
   }
 
-  #findByUser(user: string | null, silent: string[]): DeviceMatch {
+  #findByUser(names: DeviceNames, silent: string[]): DeviceMatch {
+    const { user } = names
     if (user) {
       const deviceId = this.ofUser(user)
+      const differs = deviceId && this.#differing(deviceId, names, ["serial", "udid", "wifi_mac"])
+      if (differs) return none(`user ${user} has ${deviceId}, whose ${differs} is another`)
       if (deviceId) return { device_id: deviceId, because: "named by user, who has one device" }
       silent.push(`user ${user} has no device or several`)
     }
     return none(silent.length > 0 ? silent.join("; ") : "the event names no device")
   }
 
-  #differing(deviceId: string, names: DeviceNames): "serial" | "udid" | null {
+  /** A made up MAC differs from none. */
+  #differing(deviceId: string, names: DeviceNames, of: readonly OwnName[]): OwnName | null {
     const device = this.#devices.get(deviceId)
-    for (const name of ["serial", "udid"] as const) {
-      const own = device?.[name]
-      const given = names[name]
-      if (own && given && nameKey(name, own) !== nameKey(name, given)) return name
+    for (const name of of) {
+      const [own, given] = [device?.[name], names[name]]
+      const [ownKey, givenKey] = [own && nameKey(name, own), given && nameKey(name, given)]
+      if (ownKey && givenKey && ownKey !== givenKey) return name
     }
     return null
   }
@@ -179,13 +193,6 @@ function namesOf(device: Device): [name: OwnName | "user", key: string][] {
     const key = device[name] === null ? null : nameKey(name, device[name])
     return key === null ? [] : [[name, key]]
   })
-}
-
-/** How a name is compared: identifiers without regard to case; null for one that cannot name. */
-function nameKey(name: OwnName | "user", value: string): string | null {
-  if (name !== "wifi_mac") return value.toLowerCase()
-  const mac = canonicalMac(value)
-  return mac === null || isLocallyAdministered(mac) ? null : mac
 }
 
 function contradiction(hits: ReadonlyMap<string, string>): string {

@@ -10,13 +10,15 @@ import { canonicalAddress } from "./address-key.ts"
 import { AppIndex } from "./apps.ts"
 import { BindingIndex } from "./bindings.ts"
 import { DeviceIndex } from "./devices.ts"
+import type { PosturesOf } from "./posture-history.ts"
 import type { JoinSettings } from "./settings.ts"
 
 export interface InventoryRecords {
   tenant: string
   bindings: Iterable<Binding>
   devices: Iterable<Device>
-  postures: Iterable<Posture>
+  /** All there are, or how those of one device are read when they are asked for. */
+  postures: Iterable<Posture> | PosturesOf
   apps: readonly App[]
 }
 
@@ -43,12 +45,14 @@ export function inventory(records: InventoryRecords, settings: JoinSettings): In
     tenant,
     clockToleranceMs: settings.clockToleranceMs,
     platformOf: (deviceId) => devices.platformOf(deviceId),
+    deviceOf: (names) => devices.find({ ...names, device_id: null, ip: null }),
+    macOf: (deviceId) => devices.macOf(deviceId),
   })
   return {
     bindings,
     devices,
     apps: new AppIndex(records.apps, { tenant }),
-    appRegister: records.apps.filter((app) => app.tenant === tenant),
+    appRegister: records.apps.filter((app) => app.tenant === tenant && !app.withdrawn),
     devicesBehind: (address) => [
       ...bindings.holders(address),
       `${unbound}${canonicalAddress(address)}`,

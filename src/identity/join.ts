@@ -17,8 +17,9 @@ import type { BindingIndex } from "./bindings.ts"
 import type { BindingChoice } from "./choose-binding.ts"
 import { connectionNames, type Fact } from "./connection-names.ts"
 import type { DeviceIndex } from "./devices.ts"
+import { OwnSessions, type Sessions } from "./own-sessions.ts"
 import { type Login, ProxyUsers } from "./proxy-users.ts"
-import type { JoinSettings } from "./settings.ts"
+import { type JoinSettings, joinDefaults } from "./settings.ts"
 
 export interface Indexes {
   bindings: BindingIndex
@@ -36,6 +37,8 @@ export interface JoinInput {
    * that turn out to be of others are left out of the evidence. */
   attempts: readonly Attempt[]
   flows: readonly Flow[]
+  /** Sessions that tell which imported flows are ours; without it the connections themselves. */
+  around?: Sessions
   /** App events that may be the device's. */
   app_events: readonly AppEvent[]
   bindings: BindingIndex
@@ -49,6 +52,7 @@ export function joinDevice(input: JoinInput): DeviceEvidence {
   const { device_id, bindings, devices, apps } = input
   const settings = { ...input.settings, tenant: bindings.tenant }
   const events = new AppEventIndex(input.app_events, devices, settings)
+  const own = new OwnSessions(input.around ?? input, { ...joinDefaults, ...input.settings })
   const facts = [...input.attempts, ...input.flows]
   const proxyUsers = new ProxyUsers(usersOf(facts, bindings), settings.proxyUserWindowMs)
   const indexes = { bindings, devices, apps, events, proxyUsers }
@@ -57,7 +61,7 @@ export function joinDevice(input: JoinInput): DeviceEvidence {
     device: devices.get(device_id),
     postures: devices.postures.of(device_id),
     attempts: ofDevice(input.attempts, device_id, indexes),
-    flows: ofDevice(input.flows, device_id, indexes),
+    flows: ofDevice(own.telling(input.flows), device_id, indexes),
     app_events: events.of(device_id),
   }
 }
@@ -142,7 +146,8 @@ function inOrder(a: Fact, b: Fact): boolean {
   return a.observed_at === b.observed_at ? a.id < b.id : a.observed_at < b.observed_at
 }
 
-function* usersOf(facts: readonly Fact[], bindings: BindingIndex): Generator<Login> {
+/** Who logged in on which binding, of connections that may be of any device. */
+export function* usersOf(facts: readonly Fact[], bindings: BindingIndex): Generator<Login> {
   for (const fact of facts) {
     if (fact.proxy_user === null || fact.tenant !== bindings.tenant) continue
     const at = Date.parse(fact.observed_at)

@@ -96,5 +96,7 @@ function bindingOf(
     source: "proxy-user",
     confidence,
     shared: false,
+    names: null,
+    flags: [],
   }
 }

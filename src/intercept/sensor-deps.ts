@@ -73,7 +73,9 @@ export interface SensorDeps {
   /** For a connection that policy would inspect: what is done in place of that; null: it is. */
   instead: () => Decision | null
   /** The device that an address is bound to now, unambiguously, and its groups. */
-  deviceOf: (clientIp: string) => Pick<ConnectionFacts, "device_id" | "device_groups">
+  deviceOf: (
+    clientIp: string,
+  ) => Pick<ConnectionFacts, "device_id" | "device_groups" | "device_personal">
   /** What trials may still let through, over all workers. */
   trials: TrialUse
   /** Closed with the sensor. */

@@ -9,6 +9,8 @@ export interface ConnectionFacts {
   /** The device that the address is bound to, unambiguously, and its groups. */
   device_id: string | null
   device_groups: readonly string[]
+  /** Whether it is a person's own, as inventory says now; left out: nobody says so. */
+  device_personal?: boolean
   /** Name of the listener that took the connection. */
   listener: string
   sni: string | null

@@ -4,7 +4,7 @@
  * In: the facts known after the ClientHello, a prepared policy, the time. Out: the decision and
  * what made it. It must not know sockets or DNS: what needs resolution is said in the decision,
  * and `agree` judges the answer. Rules come first, in their order; then what a person put into the
- * register; then the lists; then what the sensor made; then inspect.
+ * register; then whose device it is; then the lists; then what the sensor made; then inspect.
  */
 import type { DecisionKind, SpliceCause } from "../record/common.ts"
 import type { RegisterEntry } from "../record/register-entry.ts"
@@ -18,7 +18,7 @@ import type { ListedHost, Rule } from "./settings.ts"
 export interface Decision {
   do: DecisionKind
   /** Name of the rule, `list:` and name of the list, or id of the register entry that decided;
-   * `default`; `name-disagrees`. */
+   * `default`; `personal-device`; `name-disagrees`. */
   rule: string
   splice_cause: SpliceCause | null
   register_entry: string | null
@@ -53,6 +53,14 @@ const inspect: Decision = Object.freeze({
  * closed: it is inspected. */
 export const nameDisagrees: Decision = Object.freeze({ ...inspect, rule: "name-disagrees" })
 
+/** A person's own device. It goes by the client's address, as a rule about a group does: no name is trusted. */
+const personalDevice: Decision = Object.freeze({
+  ...inspect,
+  do: "splice",
+  rule: "personal-device",
+  splice_cause: "private",
+})
+
 /** `now` is in epoch milliseconds. */
 export function decide(facts: ConnectionFacts, policy: Policy, now: number): Decision {
   const view = new ConnectionView(facts)
@@ -65,9 +73,18 @@ function firstDecision(view: ConnectionView, policy: Policy, now: number): Decis
   if (rule) return byRule(rule.value, view, policy)
   const entry = policy.register.first(view, now)
   if (entry && isOfPerson(entry)) return byEntry(entry, view, policy, now)
+  if (passesPersonal(view, policy)) return personalDevice
   const listed = policy.lists.first(view, now)
   if (listed) return byList(listed.value, view)
   return entry ? byEntry(entry, view, policy, now) : inspect
+}
+
+/** Fails closed: a device of which nobody says that it is a person's own is inspected. */
+export function passesPersonal(
+  { facts }: ConnectionView,
+  { personal_devices }: Pick<Policy, "personal_devices">,
+): boolean {
+  return facts.device_personal === true && personal_devices === "splice"
 }
 
 function byRule(rule: Rule, view: ConnectionView, { rule_networks }: Policy): Decision {

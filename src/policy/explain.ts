@@ -7,7 +7,7 @@
 import type { RegisterEntry } from "../record/register-entry.ts"
 import type { Condition } from "./conditions.ts"
 import { type ConnectionFacts, ConnectionView } from "./connection-view.ts"
-import { type Decision, decide } from "./decide.ts"
+import { type Decision, decide, passesPersonal } from "./decide.ts"
 import type { Ranked } from "./index/ranked-index.ts"
 import type { Policy } from "./prepare.ts"
 import { bypassIdOf } from "./register/bypass-id.ts"
@@ -27,8 +27,9 @@ export interface ExplainedCondition {
 
 /** Something that policy asked. `more`: that many others of its kind are left out. */
 export interface ExplainStep {
-  kind: "rule" | "list" | "register-entry" | "more"
-  /** Name of the rule, `list:` and name of the list, id of the entry; empty for `more`. */
+  kind: "rule" | "list" | "register-entry" | "setting" | "more"
+  /** Name of the rule, `list:` and name of the list, id of the entry, key of the setting; empty for
+   * `more`. */
   id: string
   matches: boolean
   conditions: ExplainedCondition[]
@@ -60,7 +61,7 @@ export function explain(facts: ConnectionFacts, policy: Policy, now: number): Ex
 /** The explanation in lines of words. */
 export function explanationLines({ steps, decision, asks, faults }: Explanation): string[] {
   const cause = decision.splice_cause === null ? "" : ` (${decision.splice_cause})`
-  const near = steps.some(({ kind }) => kind === "register-entry" || kind === "list")
+  const near = steps.some(({ kind }) => kind !== "rule" && kind !== "more")
   const decided = steps.some(({ kind, matches }) => kind === "rule" && matches)
   return [
     ...steps.map(({ text }) => text),
@@ -81,7 +82,8 @@ interface Moment {
 }
 
 /** A person's entries, the lists, what the sensor made; each as far as policy goes. */
-function registerSteps({ register, lists }: Policy, at: Moment): ExplainStep[] {
+function registerSteps(policy: Policy, at: Moment): ExplainStep[] {
+  const { register, lists } = policy
   const decides = register.first(at.view, at.now)
   const listed = lists.first(at.view, at.now)
   const inForce = register.inForce()
@@ -91,6 +93,9 @@ function registerSteps({ register, lists }: Policy, at: Moment): ExplainStep[] {
   const persons = near.filter(({ value }) => isOfPerson(value))
   const steps = outline(persons, (one) => entryStep(one, at), "register entries")
   if (!(decides && isOfPerson(decides))) {
+    const passes = passesPersonal(at.view, policy)
+    if (at.view.facts.device_personal) steps.push(personalStep(passes))
+    if (passes) return [...steps, ...idleSteps(register.idle(), at)]
     if (listed) steps.push(listStep(listed, at))
     else {
       const made = near.filter(({ value }) => !isOfPerson(value))
@@ -145,6 +150,20 @@ function listStep({ value, conditions }: Ranked<ListedHost>, at: Moment): Explai
   const { list, source, read } = value
   const said = step("list", `list:${list}`, `list ${list}`, conditions, at)
   return { ...said, text: `${said.text} (${source}${read === "" ? "" : `, read ${read}`})` }
+}
+
+/** Told of a person's own device only: of any other it is not asked. */
+function personalStep(matches: boolean): ExplainStep {
+  const id = "privacy.personal-devices"
+  const asks = "device is a person's own"
+  return {
+    kind: "setting",
+    id,
+    matches,
+    conditions: [{ asks, here: "a person's own", holds: true }],
+    idle: matches ? null : "says inspect",
+    text: `setting ${id}: ${matches ? `matches: ${asks}` : "says inspect"}`,
+  }
 }
 
 function step(

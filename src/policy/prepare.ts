@@ -12,7 +12,13 @@ import { hostKeys } from "./index/host-keys.ts"
 import { type Ranked, RankedIndex } from "./index/ranked-index.ts"
 import { opensOrigins } from "./origin-choice.ts"
 import { RegisterIndex } from "./register/register-index.ts"
-import type { ControlSettings, ListedHost, PolicySettings, Rule } from "./settings.ts"
+import type {
+  ControlSettings,
+  ListedHost,
+  PolicySettings,
+  PrivacySettings,
+  Rule,
+} from "./settings.ts"
 import type { TrialUse } from "./trial/trial-use.ts"
 
 /** `changeRegister` and `dropEnded` change it in place, between decisions; all else is fixed. */
@@ -24,6 +30,8 @@ export interface Policy {
   readonly lists: RankedIndex<ListedHost>
   readonly register: RegisterIndex
   readonly control: ControlSettings
+  /** What is done with what a person's own device sends. */
+  readonly personal_devices: PrivacySettings["personal-devices"]
   /** This worker's own count of trials; null where nothing is spliced, as in a dry run. */
   readonly use: TrialUse | null
   /** Whether some condition asks for the destination's address: if so, the shell resolves a CONNECT
@@ -73,7 +81,8 @@ export function withSettings({ register, control }: Policy, settings: PolicySett
   )
 }
 
-function assemble({ rules, lists = [] }: PolicySettings, register: RegisterIndex): Policy {
+function assemble(settings: PolicySettings, register: RegisterIndex): Policy {
+  const { rules, lists = [], privacy } = settings
   const faults: string[] = []
   const byDestination = rules.some(({ when }) => when.destination !== undefined)
   const byDevice = rules.some(({ when }) => when["device-group"] !== undefined)
@@ -83,6 +92,7 @@ function assemble({ rules, lists = [] }: PolicySettings, register: RegisterIndex
     lists: new RankedIndex(lists.flatMap((host) => rankedHost(host, faults))),
     register,
     control: register.control,
+    personal_devices: privacy?.["personal-devices"] ?? "splice",
     use: register.use,
     get asks_destination() {
       return byDestination || register.asks_destination

@@ -18,6 +18,7 @@ export const reservedRuleNames: readonly string[] = [
   "name-disagrees",
   "ca-expired",
   "overload",
+  "personal-device",
 ]
 
 const network = z.string().superRefine((text, context) => report(context, () => parseNetwork(text)))
@@ -186,6 +187,14 @@ export const ListSettings = z.strictObject({
 })
 export type ListSettings = z.infer<typeof ListSettings>
 
+/** What protects people beside the lists. */
+export const PrivacySettings = z.strictObject({
+  /** Of devices that inventory says are a person's own: the network cannot tell which of their profiles a
+   * connection is of. */
+  "personal-devices": z.enum(["splice", "inspect"]).default("splice"),
+})
+export type PrivacySettings = z.infer<typeof PrivacySettings>
+
 /** One exemption, as a list gives it; `list` is the list's name. */
 export interface ListedHost {
   list: string
@@ -201,6 +210,8 @@ export interface PolicySettings {
   rules: readonly Rule[]
   control: ControlSettings
   lists?: readonly ListedHost[]
+  /** Left out: as the defaults say. */
+  privacy?: PrivacySettings
 }
 
 /** Refuses a second of the same name. */

@@ -1,16 +1,43 @@
 /** An alert: an incident's news that leaves the house. */
 import { z } from "zod"
 import { common, Platform } from "./common.ts"
-import { Channel, Confidence, DeviceAttribution, Finding, Severity } from "./finding.ts"
+import {
+  Channel,
+  Confidence,
+  DeviceAttribution,
+  Finding,
+  FindingLabel,
+  Severity,
+} from "./finding.ts"
 
-export const AlertNews = z.enum(["opened", "raised", "lowered", "closed"])
+/** `digest`: no news of one incident, but of what the day's budget held back. */
+export const AlertNews = z.enum(["opened", "raised", "lowered", "closed", "digest"])
 export type AlertNews = z.infer<typeof AlertNews>
+export type IncidentNews = Exclude<AlertNews, "digest">
+
+/** What a budget held back since the last digest. Counts are whole; ids and names are the first ones. */
+export const Digest = z.strictObject({
+  /** Day of the budget, in UTC. */
+  day: z.string(),
+  budget: z.int(),
+  /** Alerts that went out on that day by then. */
+  sent: z.int(),
+  held: z.int(),
+  /** The most frequent first. */
+  by_analytic: z.array(z.strictObject({ name: z.string(), count: z.int() })).max(20),
+  by_app: z.array(z.strictObject({ name: z.string(), count: z.int() })).max(20),
+  by_domain: z.array(z.strictObject({ name: z.string(), count: z.int() })).max(20),
+  incident_ids: z.array(z.string()).max(100),
+  /** Alerts that were held: `pinsensor export alerts` has them, with `state` held. */
+  alert_ids: z.array(z.string()).max(100),
+})
+export type Digest = z.infer<typeof Digest>
 
 export const Alert = z.strictObject({
   ...common,
   news: AlertNews,
   incident_id: z.string(),
-  analytic: Finding.shape.analytic,
+  analytic: z.enum([...Finding.shape.analytic.options, "alert-budget"]),
   analytic_version: z.string(),
   confidence: Confidence,
   severity: Severity,
@@ -36,5 +63,10 @@ export const Alert = z.strictObject({
   finding_id: z.string(),
   /** The first 20 records behind it; `explain` lists them all. */
   evidence_ids: z.array(z.string()).max(20),
+  /** `held`: the day's budget was spent; it stands here for whoever looks, and was not sent under this id. */
+  state: z.enum(["sent", "held"]).default("sent"),
+  /** The label of the lead finding. */
+  label: FindingLabel.nullable().default(null),
+  digest: Digest.nullable().default(null),
 })
 export type Alert = z.infer<typeof Alert>

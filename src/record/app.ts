@@ -22,5 +22,9 @@ export const App = z.strictObject({
   user_agents: z.array(z.string()).default([]),
   owner: text,
   review_at: AnyTimestamp.nullable().default(null),
+  /** Who declared it so, for the audit: `anna@host`; null where a file or a source did. */
+  declared_by: text,
+  /** The operator took the declaration back; what was declared before is history. */
+  withdrawn: z.boolean().default(false),
 })
 export type App = z.infer<typeof App>

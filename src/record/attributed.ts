@@ -2,6 +2,7 @@
 import type { App } from "./app.ts"
 import type { AppEvent } from "./app-event.ts"
 import type { Attempt } from "./attempt.ts"
+import type { Baselines } from "./baseline.ts"
 import type { Profile } from "./common.ts"
 import type { Device } from "./device.ts"
 import type { Drift } from "./drift.ts"
@@ -43,17 +44,22 @@ export interface DeviceEvidence {
   app_events: AppEvent[]
 }
 
+/** What is known of a device beside its connections. */
+export type DeviceAbout = Omit<DeviceEvidence, "attempts" | "flows">
+
 /** What is known under a key; a Map is one. */
 export type LookUp<Value> = Pick<ReadonlyMap<string, Value>, "get">
 
 /** What else a judgement needs: the operator's declarations, and what other devices showed. */
 export interface JudgementContext {
-  apps: App[]
-  register: RegisterEntry[]
+  apps: readonly App[]
+  register: readonly RegisterEntry[]
   /** Acceptances on other devices: `app_id|app_version|destination` -> ids of attempts. */
   accepted_elsewhere: LookUp<string[]>
-  /** Destinations seen from so many other devices by the app: `app_id|destination` -> devices. */
-  baseline: LookUp<number>
+  /** How many other devices showed a TLS stack. */
+  stack_devices: LookUp<number>
+  /** What apps are known to talk to. */
+  baselines: Baselines
   /** What has become different under a bypass: id of its register entry -> drifts, oldest first. */
   drifts: LookUp<Drift[]>
   /** True from a change of CA, leaf profile or configuration on which refusals rose across devices

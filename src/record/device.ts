@@ -4,6 +4,10 @@ import { common, Platform } from "./common.ts"
 
 const text = z.string().min(1).nullable().default(null)
 
+/** Whose it is, as an MDM or a person said. On a person's own device an MDM speaks of a profile of it. */
+export const Ownership = z.enum(["company", "personal", "unknown"])
+export type Ownership = z.infer<typeof Ownership>
+
 export const Device = z.strictObject({
   ...common,
   /** Our stable key of the device; what bindings, postures and findings refer to. */
@@ -22,5 +26,6 @@ export const Device = z.strictObject({
   groups: z.array(z.string()).default([]),
   /** Where this came from: intune, jamf, import, ... */
   source: z.string().min(1).default("import"),
+  ownership: Ownership.default("unknown"),
 })
 export type Device = z.infer<typeof Device>

@@ -1,4 +1,7 @@
-/** Drift: while a bypass holds, what flows through it is no longer what it was opened for. */
+/**
+ * Drift: while a bypass holds, what flows through it is no longer what it was opened for; or an app at a
+ * destination that is allowed or baseline is no longer what it was.
+ */
 import { z } from "zod"
 import { common } from "./common.ts"
 
@@ -9,12 +12,19 @@ export const DriftSign = z.enum([
   "stack",
   /** An origin in a network that was not seen while it was new, or a name too many. */
   "address",
+  /** Of a pair only: another signer of the app, a destination that was accepted and is refused, use in
+   * background, another domain. */
+  "signer",
+  "verdict",
+  "background",
+  "destination",
 ])
 export type DriftSign = z.infer<typeof DriftSign>
 
 /** `observed_at` is the time of the flow that showed it; one record for each new thing. */
 export const Drift = z.strictObject({
   ...common,
+  /** The bypass by its id in the register, or `pair:APP|DESTINATION`. */
   entry_id: z.string().min(1),
   sign: DriftSign,
   /** What it was, and what it is: `3 stacks`, `t13d1516h2_...`. In words, with units. */
@@ -26,3 +36,8 @@ export const Drift = z.strictObject({
   evidence_ids: z.array(z.string()),
 })
 export type Drift = z.infer<typeof Drift>
+
+/** What drifts of an app at a destination are filed under. */
+export function pairEntryId(appId: string, destination: string): string {
+  return `pair:${appId}|${destination}`
+}

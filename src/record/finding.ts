@@ -64,10 +64,49 @@ export type Confidence = z.infer<typeof Confidence>
 export const Severity = z.enum(["critical", "high", "medium", "low", "informational"])
 export type Severity = z.infer<typeof Severity>
 
+export const LabelWord = z.enum([
+  /** Known and in order: recorded, shown, not alerted. */
+  "expected",
+  /** Really there, and harmless: not alerted, counted. */
+  "benign",
+  /** Never silenced, by nothing. */
+  "malicious",
+  /** The judgement is wrong: not alerted, kept for whoever tunes. */
+  "wrong",
+])
+export type LabelWord = z.infer<typeof LabelWord>
+
+/** Where what is found differs from what was marked. */
+export const DriftSignOfLabel = z.enum([
+  "signer",
+  "version",
+  "stack",
+  "domain",
+  "verdict",
+  "volume",
+])
+export type DriftSignOfLabel = z.infer<typeof DriftSignOfLabel>
+
+/** The label that a finding stands under (record/label.ts). */
+export const FindingLabel = z.strictObject({
+  label_id: z.string(),
+  label: LabelWord,
+  /** `lowered`: the app, or its signer, is not proven, so that it is a step lower and not silenced; `reopened`:
+   * what was marked has become different; `expired`: evidence is newer than its end. */
+  standing: z.enum(["in-force", "lowered", "reopened", "expired"]),
+  signs: z.array(DriftSignOfLabel).max(6),
+  who: z.string(),
+  created_at: AnyTimestamp,
+  expires_at: AnyTimestamp.nullable(),
+  /** In words: who said what, when and why, and what is different since. */
+  why: z.array(z.string()).max(10),
+})
+export type FindingLabel = z.infer<typeof FindingLabel>
+
 export const Finding = z.strictObject({
   ...common,
   /** AN1725, AN1726, `pin-effect` where the platform is unknown, or an operational finding. */
-  analytic: z.enum(["AN1725", "AN1726", "pin-effect", "ca-missing", "sensor-fault"]),
+  analytic: z.enum(["AN1725", "AN1726", "pin-effect", "ca-missing", "sensor-fault", "coverage"]),
   analytic_version: z.string(),
   key: FindingKey,
   platform: Platform,
@@ -92,5 +131,19 @@ export const Finding = z.strictObject({
   last_seen: AnyTimestamp,
   /** `held`: the verdict stands while a bypass hides the key. */
   state: z.enum(["open", "closed", "held"]),
+  /** As last told of the app; null where no source tells it. */
+  app_signer: z.string().nullable().default(null),
+  /** What a person said that bears on it. It changes what is alerted, nothing above. */
+  label: FindingLabel.nullable().default(null),
 })
 export type Finding = z.infer<typeof Finding>
+
+/** A person said that it is malicious: nothing silences it. */
+export function isMalicious({ label }: Pick<Finding, "label">): boolean {
+  return label?.label === "malicious" && label.standing === "in-force"
+}
+
+/** A person said that it is expected, benign or wrong, and nothing speaks against that. */
+export function isSilenced({ label }: Pick<Finding, "label">): boolean {
+  return label?.standing === "in-force" && label.label !== "malicious"
+}

@@ -11,6 +11,8 @@ export const FlowVerdict = z.enum([
   "failed",
   /** A direct try that the firewall blocked: a retry, but no control observation. */
   "direct-attempted",
+  /** The log of a flow sensor does not tell: its bytes may be a handshake alone, or more than that. */
+  "undecided",
 ])
 export type FlowVerdict = z.infer<typeof FlowVerdict>
 
@@ -20,7 +22,8 @@ export const Flow = z.strictObject({
   ...connection,
   /** `sensor`: spliced by us. The others saw the session around us. */
   source: z.enum(["sensor", "zeek", "suricata", "import"]),
-  /** May serve as a control observation: a trial splice, or a session around the proxy. */
+  /** May serve as a control observation: a trial splice, or a session around the proxy, unless the join
+   * finds it to be one of ours that a tap saw. */
   control: z.boolean(),
   /** Register entry that caused the splice. */
   register_entry: z.string().nullable(),

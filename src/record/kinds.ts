@@ -3,12 +3,15 @@ import { Alert } from "./alert.ts"
 import { App } from "./app.ts"
 import { AppEvent } from "./app-event.ts"
 import { Attempt } from "./attempt.ts"
+import { BaselineChange } from "./baseline-change.ts"
 import { Binding } from "./binding.ts"
+import { CoverageAcceptance } from "./coverage-gap.ts"
 import { Device } from "./device.ts"
 import { Drift } from "./drift.ts"
 import { Finding } from "./finding.ts"
 import { Flow } from "./flow.ts"
 import { Incident } from "./incident.ts"
+import { Label } from "./label.ts"
 import { Posture } from "./posture.ts"
 import { RegisterChange } from "./register-change.ts"
 import { RegisterEntry } from "./register-entry.ts"
@@ -28,6 +31,9 @@ export const kinds = {
   findings: { record: "finding", schema: Finding },
   incidents: { record: "incident", schema: Incident },
   alerts: { record: "alert", schema: Alert },
+  labels: { record: "label", schema: Label },
+  "baseline-changes": { record: "baseline-change", schema: BaselineChange },
+  "coverage-acceptances": { record: "coverage-acceptance", schema: CoverageAcceptance },
 } as const
 
 export type Kind = keyof typeof kinds
@@ -47,6 +53,9 @@ export interface RecordOf {
   findings: Finding
   incidents: Incident
   alerts: Alert
+  labels: Label
+  "baseline-changes": BaselineChange
+  "coverage-acceptances": CoverageAcceptance
 }
 
 export const kindNames = Object.keys(kinds) as Kind[]

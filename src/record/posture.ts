@@ -34,6 +34,8 @@ export const Posture = z.strictObject({
   inspection_ca: InspectionCaTrust.default("unknown"),
   /** Apps of this profile; null when the source did not say, [] when it said there are none. */
   apps: z.array(InstalledApp).nullable().default(null),
+  /** `apps` names only some of what is installed: an app that is not on it may be there. */
+  apps_partial: z.boolean().default(false),
   source: z.string().min(1).default("import"),
 })
 export type Posture = z.infer<typeof Posture>

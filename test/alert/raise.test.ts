@@ -2,9 +2,9 @@ import t from "tap"
 import { AlertState, type Raised, raise } from "../../src/alert/raise.ts"
 import { AlertSettings } from "../../src/alert/settings.ts"
 import { Alert } from "../../src/record/alert.ts"
-import type { Finding } from "../../src/record/finding.ts"
+import type { Finding, FindingLabel } from "../../src/record/finding.ts"
 import type { Incident } from "../../src/record/incident.ts"
-import { finding, incident } from "./samples.ts"
+import { finding, incident, label } from "./samples.ts"
 
 const HOUR = 3_600_000
 const device = { user: "ana", client_ip: "10.1.2.3" }
@@ -21,6 +21,10 @@ const medium = { confidence: "medium" } as const
 const high = { confidence: "high" } as const
 const low = { confidence: "low" } as const
 const closed = { state: "closed" } as const
+
+function reopened(...signs: FindingLabel["signs"]): Partial<Finding> {
+  return { label: label({ standing: "reopened", signs }) }
+}
 
 const stories: Record<string, Step[]> = {
   "an incident at the minimum confidence is opened": [{ at: 0, news: "opened" }],
@@ -87,6 +91,47 @@ const stories: Record<string, Step[]> = {
     { at: 0, is: { device_count: 9 }, news: "opened" },
     { at: 50, is: { device_count: 3 }, news: null },
   ],
+  "a probable pin that becomes confirmed at the same level is news, and once": [
+    { at: 0, lead: { verdict: "probable" }, news: "opened" },
+    { at: 1, news: "raised" },
+    { at: 2, news: null },
+    { at: 3, lead: { verdict: "probable" }, news: null },
+    { at: 4, news: null },
+  ],
+  "a marked incident is closed, and drift opens it again at once, each sign once": [
+    { at: 0, news: "opened" },
+    { at: 1, is: closed, lead: { label: label() }, news: "closed" },
+    { at: 2, is: closed, lead: { label: label() }, news: null },
+    { at: 3, lead: reopened("signer"), news: "opened" },
+    { at: 4, lead: reopened("signer"), news: null },
+    { at: 5, lead: reopened("signer", "volume"), news: "raised" },
+    { at: 6, lead: reopened("volume"), news: null },
+    { at: 7, is: closed, lead: { label: label() }, news: "closed" },
+    { at: 8, lead: reopened("signer"), news: null },
+  ],
+  "a label that was taken back, or has ended, opens what it closed at once": [
+    { at: 0, news: "opened" },
+    { at: 1, is: closed, lead: { label: label() }, news: "closed" },
+    { at: 2, news: "opened" },
+    { at: 3, is: closed, lead: { label: label({ label_id: "l-2" }) }, news: "closed" },
+    { at: 4, lead: { label: label({ label_id: "l-2", standing: "expired" }) }, news: "opened" },
+    { at: 5, lead: { label: label({ label_id: "l-2", standing: "expired" }) }, news: null },
+  ],
+  "what a person calls malicious is told though it is expected and below the minimum": [
+    { at: 0, is: low, news: null },
+    {
+      at: 1,
+      is: low,
+      lead: { expected: true, label: label({ label: "malicious" }) },
+      news: "opened",
+    },
+    {
+      at: 2,
+      is: { ...low, ...closed },
+      lead: { label: label({ label: "malicious" }) },
+      news: "closed",
+    },
+  ],
   "an expected finding never opens an alert": [
     { at: 0, is: high, lead: { expected: true }, news: null },
     { at: 1, is: high, lead: { expected: true }, news: null },
@@ -107,6 +152,25 @@ for (const [name, steps] of Object.entries(stories)) {
     }
   })
 }
+
+t.test(
+  "a state from before verdicts and labels were kept is understood, and makes no news",
+  async (t) => {
+    const opened = evaluate({ at: 0, news: "opened" }, null).state
+    const { closed_by: _, reopened: __, held: ___, told, recent, ...rest } = opened
+    const { verdict: ____, ...toldThen } = told ?? {}
+    const old = { ...rest, told: toldThen, recent: recent.map(({ proven: _____, ...one }) => one) }
+    const read = AlertState.parse(JSON.parse(JSON.stringify(old)))
+    t.equal(evaluate({ at: 1, news: null }, read).alert, null)
+    t.equal(evaluate({ at: 2, is: high, news: "raised" }, read).alert?.news, "raised")
+  },
+)
+
+t.test("the alert says what a person said, before all reasons", async (t) => {
+  const { alert } = evaluate({ at: 0, lead: reopened("signer"), news: "opened" }, null)
+  t.match(alert?.reasons[0], /^Marked expected .* by ana@desk/)
+  t.match(alert?.label, { label_id: "l-1", standing: "reopened", signs: ["signer"] })
+})
 
 t.test("the minimum confidence is a setting", async (t) => {
   const settings = AlertSettings.parse({ "minimum-confidence": "high" })
@@ -180,6 +244,17 @@ t.test("suppressed news says when it falls due, so that it is not forgotten", as
   t.equal(evaluate({ at: 4, news: null }, grown.state).state.revisit_at_ms, null, "no longer owed")
 })
 
+t.test(
+  "what a clock told that was days ahead suppresses nothing once it is set right",
+  async (t) => {
+    const opened = evaluate({ at: 100, is: high, news: "opened" }, null)
+    const fell = evaluate({ at: 101, is: medium, news: "lowered" }, opened.state)
+    const again = evaluate({ at: 102, is: high, news: null }, fell.state)
+    t.match(again.why, "suppressed")
+    evaluate({ at: 2, is: high, news: "raised" }, again.state)
+  },
+)
+
 t.test("an alert's time is the event's, and its words are the lead finding's", async (t) => {
   const { alert } = evaluate(
     {
@@ -215,7 +290,7 @@ t.test("the levels remembered stay bounded under any flapping", async (t) => {
     news: null,
   }))
   const all = run(steps)
-  t.ok(all.every(({ state }) => state.recent.length <= 20))
+  t.ok(all.every(({ state }) => state.recent.length <= 40))
   t.ok(all.filter(({ alert }) => alert).length <= 60, "and so does the number of alerts")
 })
 

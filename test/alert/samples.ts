@@ -1,6 +1,6 @@
 /** One incident as the records tell it: a banking app on a managed Android phone, pinned. */
 import { Alert } from "../../src/record/alert.ts"
-import { Finding } from "../../src/record/finding.ts"
+import { Finding, FindingLabel } from "../../src/record/finding.ts"
 import { Incident } from "../../src/record/incident.ts"
 
 const common = {
@@ -53,6 +53,21 @@ export function finding(with_: Partial<Finding> = {}): Finding {
     first_seen: "2026-11-21T00:00:00.000Z",
     last_seen: common.observed_at,
     state: "open",
+    ...with_,
+  })
+}
+
+/** What ana said of it: expected, in force. */
+export function label(with_: Partial<FindingLabel> = {}): FindingLabel {
+  return FindingLabel.parse({
+    label_id: "l-1",
+    label: "expected",
+    standing: "in-force",
+    signs: [],
+    who: "ana@desk",
+    created_at: "2026-11-20T00:00:00.000Z",
+    expires_at: "2027-02-20T00:00:00.000Z",
+    why: ["Marked expected 2026-11-20T00:00:00.000Z by ana@desk (owner soc): it pins"],
     ...with_,
   })
 }

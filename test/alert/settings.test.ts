@@ -2,7 +2,11 @@ import t from "tap"
 import { AlertSettings, SyslogSettings, sinkName, syslogTarget } from "../../src/alert/settings.ts"
 
 t.test("alerting has defaults: medium and up, suppressed for a day", async (t) => {
-  t.same(AlertSettings.parse({}), { "minimum-confidence": "medium", "suppress-for": 86_400_000 })
+  t.same(AlertSettings.parse({}), {
+    "minimum-confidence": "medium",
+    "suppress-for": 86_400_000,
+    budget: 50,
+  })
   t.equal(AlertSettings.parse({ "suppress-for": "30m" })["suppress-for"], 1_800_000)
   t.equal(AlertSettings.safeParse({ "minimum-confidence": "record" }).success, false)
   t.equal(AlertSettings.safeParse({ "supress-for": "1h" }).success, false, "a misspelt key")

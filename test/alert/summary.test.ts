@@ -1,7 +1,7 @@
 import t from "tap"
 import { summary } from "../../src/alert/summary.ts"
 import { ScopeVerdict } from "../../src/record/finding.ts"
-import { finding, incident } from "./samples.ts"
+import { finding, incident, label } from "./samples.ts"
 
 t.test(
   "a confirmed finding reads as one sentence with what was seen, of whom, how sure",
@@ -57,6 +57,7 @@ t.test("later news says what has changed", async (t) => {
     confidence: "medium",
     severity: "medium",
     device_count: 1,
+    verdict: "probable",
   } as const
   const rows: [string, string, RegExp][] = [
     [
@@ -71,7 +72,10 @@ t.test("later news says what has changed", async (t) => {
     ],
     [
       "more devices",
-      summary("raised", incident({ device_count: 5 }), finding(), told),
+      summary("raised", incident({ device_count: 5 }), finding(), {
+        ...told,
+        verdict: "confirmed",
+      }),
       /and 4 other devices .*now 5 devices instead of 1/,
     ],
     [
@@ -79,11 +83,33 @@ t.test("later news says what has changed", async (t) => {
       summary("lowered", incident({ confidence: "low" }), finding(), told),
       /confidence lowered from medium to low$/,
     ],
+    [
+      "the verdict became confirmed at the same level",
+      summary("raised", incident(), finding(), told),
+      /verdict raised from probable to confirmed, confidence medium$/,
+    ],
     ["closed", summary("closed", incident(), finding(), told), /closed, last confidence medium$/],
     [
       "declared as expected",
       summary("closed", incident(), finding({ expected: true }), told),
       /closed because the operator declared it as expected/,
+    ],
+    [
+      "closed by a label",
+      summary("closed", incident(), finding({ label: label({ label: "benign" }) }), told),
+      /closed because ana@desk marked it benign, confidence medium$/,
+    ],
+    [
+      "reopened by drift",
+      summary(
+        "opened",
+        incident(),
+        finding({
+          label: label({ standing: "reopened", why: ["Marked expected.", "Since then: X."] }),
+        }),
+        null,
+      ),
+      /confidence medium\. Marked expected\. Since then: X\.$/,
     ],
   ]
   for (const [name, sentence, words] of rows) t.match(sentence, words, name)

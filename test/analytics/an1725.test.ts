@@ -450,13 +450,13 @@ const confidences: ConfidenceRow[] = [
   {
     name: "E + rare stack",
     given: E(),
-    context: { baseline: new Map([[stackBaselineKey(stack1), 2]]) },
+    context: { stack_devices: new Map([[stackBaselineKey(stack1), 2]]) },
     confidence: "low",
   },
   {
     name: "E + common stack",
     given: E(),
-    context: { baseline: new Map([[stackBaselineKey(stack1), 3]]) },
+    context: { stack_devices: new Map([[stackBaselineKey(stack1), 3]]) },
     confidence: "record",
   },
   { name: "E alone", given: E(), confidence: "record" },
@@ -498,7 +498,7 @@ const confidences: ConfidenceRow[] = [
   {
     name: "an unknown app is at most low",
     given: E(someone(), {}),
-    context: { baseline: new Map([[stackBaselineKey(stack1), 2]]) },
+    context: { stack_devices: new Map([[stackBaselineKey(stack1), 2]]) },
     confidence: "low",
   },
   {

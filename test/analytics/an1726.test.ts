@@ -6,7 +6,7 @@ import type { Finding } from "../../src/record/finding.ts"
 import {
   app,
   attempt,
-  bank,
+  baselined,
   by,
   device,
   evidence,
@@ -163,7 +163,7 @@ const channels: (Row & { channel: string; state: string })[] = [
   {
     name: "a baselined destination",
     given: C(managed),
-    context: { baseline: new Map([[`${bank}|${target}`, 5]]) },
+    context: { baselines: baselined([target]) },
     channel: "M",
     state: "not-met",
   },

@@ -19,7 +19,7 @@ t.test(
       const device = evidence({ attempts: refusedAt([1, 3, 5], {}, who({ app })) })
       const [key] = scopeDevice(device, context(), settings)
       if (!key) throw new Error("no key")
-      const allowance: Allowance = { allowed, why: "because" }
+      const allowance: Allowance = { allowed, isListed: true, why: "because" }
       const concluded = concludes({
         analytic: "AN1725",
         version: "1.1",

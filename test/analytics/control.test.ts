@@ -21,6 +21,20 @@ t.test(
       { name: "trial", flow: flow(target, 0), used: 1, failed: 0, attempted: 0 },
       { name: "around the proxy", flow: zeekFlow(target, 0), used: 1, failed: 0, attempted: 0 },
       {
+        name: "not proven to be around the proxy",
+        flow: zeekFlow(target, 0, { control: false }),
+        used: 0,
+        failed: 0,
+        attempted: 0,
+      },
+      {
+        name: "undecided",
+        flow: zeekFlow(target, 0, { verdict: "undecided", strong: false, duration_ms: 10 }),
+        used: 0,
+        failed: 0,
+        attempted: 0,
+      },
+      {
         name: "our own bypass",
         flow: flow(target, 0, { splice_cause: "learned", control: false }),
         used: 0,
@@ -97,4 +111,9 @@ t.test("hours are clock hours", async (t) => {
     hoursOf(control(ms.map((each) => zeekFlow(target, each))).seen.flows)
   t.equal(at(0, HOUR - 1), 1)
   t.equal(at(HOUR - 1, HOUR), 2)
+})
+
+t.test("a flow that may be one of ours that a tap saw is not opaque either", async (t) => {
+  t.equal(control([zeekFlow(target, 0)]).opaque.length, 1)
+  t.equal(control([zeekFlow(target, 0, { control: false })]).opaque.length, 0)
 })

@@ -1,22 +1,11 @@
 import t from "tap"
 import {
-  baselineKey,
   elsewhereKey,
   elsewhereStackKey,
   stackBaselineKey,
 } from "../../src/analytics/fleet-keys.ts"
 import { FleetMemory } from "../../src/analytics/fleet-memory.ts"
-import {
-  attempt,
-  bank,
-  by,
-  dayStart,
-  HOUR,
-  someone,
-  stack1,
-  who,
-  zeekFlow,
-} from "../support/records.ts"
+import { attempt, bank, by, dayStart, HOUR, someone, stack1, who } from "../support/records.ts"
 import { confirmedWorld, judgeTarget, target } from "./worlds.ts"
 
 const noon = dayStart + 12 * HOUR
@@ -66,27 +55,12 @@ t.test("an acceptance speaks for its window and the next, not for ever", async (
   }
 })
 
-t.test("a baseline counts the other devices of an app's destination and of a stack", async (t) => {
+t.test("the other devices that show a stack are counted", async (t) => {
   const fleet = new FleetMemory(24 * HOUR)
-  for (const device_id of ["d1", "d2", "d3"]) {
-    fleet.noteFlow(by(zeekFlow(target, 0), who({ device_id })))
+  for (const device_id of ["d1", "d2", "d3"])
     fleet.noteAttempt(by(attempt("a.example", 0, "idle"), someone({ device_id })))
-  }
-  t.equal(fleet.baseline("d1", noon).get(baselineKey(bank, target)), 2)
-  t.equal(fleet.baseline("d9", noon).get(baselineKey(bank, target)), 3)
-  t.equal(fleet.baseline("d1", noon).get(stackBaselineKey(stack1)), 2)
-  t.equal(fleet.baseline("d1", noon).get(baselineKey(bank, "a.example")), undefined)
-})
-
-t.test("what is refused everywhere, and trials of it, make no baseline", async (t) => {
-  const fleet = new FleetMemory(24 * HOUR)
-  for (const device_id of ["d1", "d2", "d3", "d4", "d5", "d6"]) {
-    const of = who({ device_id })
-    fleet.noteAttempt(by(attempt(target, 0, "refused-after-handshake"), of))
-    fleet.noteFlow(by({ ...zeekFlow(target, 0), splice_cause: "trial", source: "sensor" }, of))
-    fleet.noteFlow(by({ ...zeekFlow(target, 0), verdict: "failed" }, of))
-  }
-  t.equal(fleet.baseline("d9", noon).get(baselineKey(bank, target)), undefined)
+  t.equal(fleet.stackDevices("d1", noon).get(stackBaselineKey(stack1)), 2)
+  t.equal(fleet.stackDevices("d9", noon).get(stackBaselineKey(stack1)), 3)
 })
 
 t.test("of what the whole fleet shares only so many devices are remembered", async (t) => {
@@ -95,10 +69,10 @@ t.test("of what the whole fleet shares only so many devices are remembered", asy
   for (const device_id of devices)
     for (const _ of [1, 2, 3, 4])
       fleet.noteAttempt(by(attempt(target, 0, "accepted"), who({ device_id })))
-  t.equal(fleet.baseline("d1", noon).get(baselineKey(bank, target)), 31)
+  t.equal(fleet.stackDevices("d1", noon).get(stackBaselineKey(stack1)), 31)
   t.equal(fleet.acceptedElsewhere("d1", noon).get(elsewhere)?.length, 7)
   t.equal(fleet.acceptedElsewhere("d49", noon).get(elsewhere)?.length, 8)
-  t.equal(fleet.size, 4, "acceptances of the app and of the stack, a baseline of each")
+  t.equal(fleet.size, 3, "acceptances of the app and of the stack, devices of the stack")
 })
 
 t.test(
@@ -118,7 +92,7 @@ t.test(
         fleet.noteAttempt(by(accepted, who({ device_id })))
       }
       t.strictSame(fleet.acceptedElsewhere("d1", noon).get(elsewhere), ["d2", "d3"])
-      t.equal(fleet.baseline("d1", noon).get(baselineKey(bank, target)), 2)
+      t.equal(fleet.stackDevices("d1", noon).get(stackBaselineKey(stack1)), 2)
     }
   },
 )

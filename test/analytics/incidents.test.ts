@@ -1,8 +1,9 @@
 import fc from "fast-check"
 import t from "tap"
 import { incidentId, rollUp } from "../../src/analytics/incidents.ts"
-import type { Finding } from "../../src/record/finding.ts"
+import type { Finding, FindingLabel } from "../../src/record/finding.ts"
 import { Incident } from "../../src/record/incident.ts"
+import { label } from "../alert/samples.ts"
 import { at, MINUTE, pinEvent, posture, who } from "../support/records.ts"
 import { confirmedWorld, findTarget } from "./worlds.ts"
 
@@ -123,3 +124,68 @@ t.test("at most 100 devices and findings are listed, all are counted", async (t)
   t.equal(incident?.device_ids.length, 100)
   t.equal(incident?.finding_ids.length, 100)
 })
+
+const marked = (over: Partial<FindingLabel> = {}) => ({ label: label(over) })
+const rolled = (...findings: Finding[]) => rollUp(findings, [], writer)[0]
+const open = { state: "open" } as const
+
+const underLabels: [string, Finding[], Partial<Incident>][] = [
+  [
+    "all are silenced: it is closed, and says of whom it was",
+    [finding({ id: "a", ...marked() }), finding({ id: "b", ...marked({ label: "wrong" }) })],
+    { state: "closed", finding_ids: ["a", "b"] },
+  ],
+  [
+    "some are silenced: the level is that of the others, and all are listed",
+    [
+      finding({ id: "a", confidence: "high", severity: "high", ...marked() }),
+      finding({ id: "b", device_id: "d2", confidence: "low", severity: "low" }),
+    ],
+    {
+      ...open,
+      confidence: "low",
+      severity: "low",
+      lead_finding: "b",
+      device_count: 1,
+      finding_ids: ["b", "a"],
+    },
+  ],
+  [
+    "one is lowered: it counts a step less",
+    [finding({ confidence: "high", severity: "high", ...marked({ standing: "lowered" }) })],
+    { ...open, confidence: "medium", severity: "medium" },
+  ],
+  [
+    "one became different under its label: it counts in full, and leads its equals",
+    [
+      finding({ id: "a", confidence: "medium" }),
+      finding({ id: "b", confidence: "medium", ...marked({ standing: "reopened" }) }),
+    ],
+    { ...open, confidence: "medium", lead_finding: "b" },
+  ],
+  [
+    "one is called malicious: it leads, severer, and no less sure than the surest",
+    [
+      finding({ id: "a", confidence: "high", severity: "high" }),
+      finding({ id: "b", confidence: "low", severity: "low", ...marked({ label: "malicious" }) }),
+    ],
+    { ...open, confidence: "high", severity: "high", lead_finding: "b" },
+  ],
+  [
+    "one is called malicious, though it is expected: it is open",
+    [
+      finding({
+        confidence: "record",
+        severity: "informational",
+        expected: true,
+        ...marked({ label: "malicious" }),
+      }),
+    ],
+    { ...open, confidence: "record", severity: "high" },
+  ],
+]
+for (const [name, findings, incident] of underLabels)
+  t.test(`where ${name}`, async (t) => {
+    t.match(rolled(...findings), incident)
+    t.strictSame(rolled(...findings.toReversed()), rolled(...findings))
+  })

@@ -32,6 +32,11 @@ t.test(
       },
       { name: "not listed", got: ask([posture({ apps: [] })]).managed, want: false },
       {
+        name: "not on a list of only some apps",
+        got: ask([posture({ apps: [], apps_partial: true })]).managed,
+        want: null,
+      },
+      {
         name: "listed without a flag on a managed device",
         got: ask([posture({ apps: listed(null) })]).managed,
         want: true,

@@ -8,6 +8,7 @@ import { RegisterEntry } from "../../src/record/register-entry.ts"
 import {
   attempt,
   bank,
+  baselined,
   by,
   ca2,
   context,
@@ -398,13 +399,13 @@ const verdicts: VerdictRow[] = [
   {
     name: "a destination in the fleet's baseline is not opaque-persistent",
     given: evidence({ flows: [0, 1, 2].map((hour) => by(zeekFlow(target, hour * HOUR))) }),
-    context: { baseline: new Map([[`${bank}|${target}`, 5]]) },
+    context: { baselines: baselined([target]) },
     verdict: "undetermined",
   },
   {
-    name: "four other devices are no baseline",
+    name: "a baseline of another destination says nothing",
     given: evidence({ flows: [0, 1, 2].map((hour) => by(zeekFlow(target, hour * HOUR))) }),
-    context: { baseline: new Map([[`${bank}|${target}`, 4]]) },
+    context: { baselines: baselined(["other.example"]) },
     verdict: "opaque-persistent",
   },
   {

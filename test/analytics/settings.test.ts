@@ -39,7 +39,7 @@ t.test("what is wrong is refused with a reason", async (t) => {
   const rows: [string, unknown, RegExp][] = [
     ["an unknown key", { AN1725: { timeWindow: "5m" } }, /timeWindow/],
     ["a tunable of the other analytic", { AN1726: { RetryPatternWindow: "5m" } }, /RetryPattern/],
-    ["more devices than are told", { "baseline-devices": 32 }, /31/],
+    ["more devices than are told", { baseline: { devices: 32 } }, /31/],
     ["a number for a duration", { scope: { window: 60 } }, /string/],
     ["a bucket of no length", { scope: { bucket: "0s" } }, /longer than nothing/],
     ["a URL as a destination", { AN1725: { AllowedDestinationList: ["https://x/"] } }, /host/],

@@ -1,5 +1,5 @@
 import t from "tap"
-import { isAtRisk, severityOf } from "../../src/analytics/severity.ts"
+import { isAtRisk, severer, severityOf, stepSeverity } from "../../src/analytics/severity.ts"
 import { posture } from "../support/records.ts"
 
 t.test("severity is confidence, raised by the device's risk and by exposure", async (t) => {
@@ -25,3 +25,15 @@ t.test("a device is at risk only where MDM says so", async (t) => {
   t.equal(isAtRisk(posture({ compliant: false })), true)
   t.equal(isAtRisk(posture({ jailbroken: true })), true)
 })
+
+t.test(
+  "a step beyond the ends of the scale stays there, and the severer of two is told",
+  async (t) => {
+    t.strictSame(
+      [stepSeverity("medium", 1), stepSeverity("critical", 1), stepSeverity("informational", -1)],
+      ["high", "critical", "informational"],
+    )
+    t.equal(severer("low", "high"), "high")
+    t.equal(severer("critical", "high"), "critical")
+  },
+)

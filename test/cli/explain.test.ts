@@ -145,6 +145,9 @@ function alertOf(finding: Finding, incident: Incident): Alert {
     reasons: [],
     finding_id: finding.id,
     evidence_ids: [],
+    state: "sent",
+    label: null,
+    digest: null,
   }
 }
 

@@ -66,6 +66,12 @@ function comesInAsItStands(record: RecordOf[Kind]): RegisterEntry {
   return { ...ours, scope: narrow, expires_at: iso(ten + 60_000) }
 }
 
+/** What people say ends within a year, if it ends. */
+function withinAYear(record: RecordOf[Kind]): RecordOf[Kind] {
+  const ends = ["expires_at", "review_at"].filter((field) => Reflect.get(record, field))
+  return { ...record, ...Object.fromEntries(ends.map((field) => [field, iso(ten + 60_000)])) }
+}
+
 t.test(
   "export, import into an empty store and export again give the same bytes, for every kind but the audit",
   async (t) => {
@@ -74,6 +80,8 @@ t.test(
     for (const kind of imports) {
       const records = fc.sample(anyRecord(kind), { numRuns: 40, seed: 42 })
       if (kind === "register") one.putRegister(records.map(comesInAsItStands), "test", ten)
+      else if (kind === "labels" || kind === "coverage-acceptances")
+        one.append(kind, records.map(withinAYear) as never)
       else one.append(kind, records as never)
       t.ok([...one.all(kind)].length >= 30, kind)
     }
@@ -91,6 +99,24 @@ t.test(
     t.ok((await exported(two, imports)) === first, "importing twice changes nothing")
   },
 )
+
+t.test("what silences alerts or accepts a gap for years is not taken in", async (t) => {
+  const store = newStore(t)
+  const far = iso(ten + 367 * 86_400_000)
+  const at = { observed_at: iso(ten), v: 1, owner: "ops", reason: "why", who: "eve@elsewhere" }
+  const scope = { kind: "app", app_id: "com.example.bank" }
+  const lines = [
+    { record: "label", ...at, act: "marked", label: "expected", scope, expires_at: far },
+    { record: "coverage-acceptance", ...at, gap: "quic", control: "none", review_at: far },
+    { record: "label", ...at, act: "marked", label: "malicious", scope },
+  ]
+  const text = lines.map((line) => JSON.stringify(line)).join("\n")
+  const { exitCode, messages } = await imported(t, store, "said.ndjson", text)
+  t.equal(exitCode, 1)
+  t.match(messages, [/expires_at.*more than 366d ahead/, /review_at.*more than 366d ahead/])
+  t.match([...store.all("labels")], [{ label: "malicious" }])
+  t.strictSame([...store.all("coverage-acceptances")], [])
+})
 
 t.test(
   "an exported line names its kind in the singular, and --since leaves out what is older",
@@ -172,6 +198,8 @@ e-1,vendor-x,2026-11-21T10:00:00Z,tls_trust_customization,com.example.bank,api.b
       source: "dhcp",
       confidence: 0.9,
       shared: false,
+      names: null,
+      flags: [],
     },
   ])
   t.match(store.bindingsOf("10.1.0.8"), [{ source: "import", shared: true, valid_to: iso(ten) }])

@@ -1,5 +1,6 @@
 /** The verbs that only look: check-config, config show, db check. */
 import { spawnSync } from "node:child_process"
+import { createHash } from "node:crypto"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import t, { type Test } from "tap"
@@ -42,6 +43,34 @@ t.test("check-config names every fault by its key", async (t) => {
   })
   await t.rejects(checkConfig([file]), { message: /timewindow/ })
   await t.rejects(checkConfig([]), { message: /name the file/ })
+})
+
+t.test("check-config shows whose review of which mapping file is in force", async (t) => {
+  const dir = newDir(t)
+  const file = join(dir, "mapped.yaml")
+  const shipped = new URL("../../deploy/mdm/fleet.yaml", import.meta.url).pathname
+  const source = (more: object) => ({
+    name: "fleet",
+    kind: "http",
+    mapping: shipped,
+    url: "https://fleet.example",
+    ...more,
+  })
+  const written = (more: object) =>
+    writeFileSync(file, JSON.stringify({ sources: { mdm: [source(more)] } }))
+  const secrets = { "api-token": { file: "/etc/pinsensor/fleet-token" } }
+  written({ secrets })
+  const [, mapping, content] = (await said(t, () => checkConfig([file]))).split("\n")
+  t.match(
+    mapping,
+    /^mapping of fleet: fleet version 1 for Fleet REST API .*; reviewed 2026-11-21 by /,
+  )
+  const sha256 = createHash("sha256").update(readFileSync(shipped)).digest("hex")
+  t.equal(content, `  ${shipped}: sha256 ${sha256}`)
+  written({ secrets, "mapping-sha256": "0".repeat(64) })
+  await t.rejects(checkConfig([file]), { message: /has the SHA-256 .* review what changed/ })
+  written({})
+  await t.rejects(checkConfig([file]), { message: /secrets\.api-token is missing/ })
 })
 
 t.test("check-config warns of what may not be meant, and only then", async (t) => {

@@ -57,21 +57,34 @@ store.append("devices", [
     platform: "android",
     groups: ["phones"],
   } as never,
-])
-store.append("bindings", [
   {
     ...common,
-    id: "binding-1",
+    id: "device-2",
     observed_at: since,
-    realm: null,
-    address: "127.0.0.7",
-    valid_from: since,
-    valid_to: null,
-    device_id: "d-1",
-    source: "vpn",
-    confidence: 0.9,
-    shared: false,
+    device_id: "d-2",
+    platform: "android",
+    groups: ["phones"],
+    ownership: "personal",
   } as never,
+])
+const bindingOf = (device_id: string, address: string) => ({
+  ...common,
+  id: `binding-${device_id}`,
+  observed_at: since,
+  realm: null,
+  address,
+  valid_from: since,
+  valid_to: null,
+  device_id,
+  source: "vpn",
+  confidence: 0.9,
+  shared: false,
+  names: null,
+  flags: [],
+})
+store.append("bindings", [
+  bindingOf("d-1", "127.0.0.7") as never,
+  bindingOf("d-2", "127.0.0.8") as never,
 ])
 
 interface Row {
@@ -142,6 +155,20 @@ const rows: Record<string, Row> = {
     sni: "phone.x.example",
     does: "inspect",
     by: "default",
+  },
+  "a person's own device": {
+    from: "127.0.0.8",
+    connect: "www.x.example",
+    sni: "www.x.example",
+    does: "splice",
+    by: "personal-device",
+  },
+  "a rule about the group of a person's own device": {
+    from: "127.0.0.8",
+    connect: "phone.x.example",
+    sni: "phone.x.example",
+    does: "splice",
+    by: "phones",
   },
   "nothing at all": {
     connect: "www.x.example",

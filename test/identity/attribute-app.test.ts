@@ -423,6 +423,12 @@ t.test("the only installed app approved for the destination is inferred", async 
     ],
     ["no inventory", { apps: [shop] }, null, "unknown"],
     [
+      "the list names only some of the apps",
+      { apps: [shop], postures: [posture("phone", "9:00", ["shop"], { apps_partial: true })] },
+      null,
+      "unknown",
+    ],
+    [
       "a work profile lists only work apps",
       { apps: [shop], postures: [posture("phone", "9:00", ["shop"], { profile: "work" })] },
       null,

@@ -1,8 +1,9 @@
 import fc from "fast-check"
 import t from "tap"
 import { BindingIndex } from "../../src/identity/bindings.ts"
+import { DeviceIndex } from "../../src/identity/devices.ts"
 import type { Binding } from "../../src/record/binding.ts"
-import { binding, clock, ms } from "./given.ts"
+import { binding, clock, device, ms } from "./given.ts"
 
 const berlin = { tenant: "acme" }
 
@@ -283,4 +284,91 @@ t.test("overlapping intervals are found as a plain scan finds them", async (t) =
     return choice.device_id === (holding.at(-1)?.device_id ?? null)
   })
   t.doesNotThrow(() => fc.assert(agrees, { numRuns: 200 }))
+})
+
+t.test("a binding by names is the device's that inventory knows by them", async (t) => {
+  const at: [string, string] = ["10:00", "11:00"]
+  const known = [
+    device("one", { wifi_mac: "3C-22-FB-00-00-01", serial: "S1", user: "ann" }),
+    device("two", { user: "bob" }),
+    device("twin-a", { wifi_mac: "3c:22:fb:00:00:09" }),
+    device("twin-b", { wifi_mac: "3c:22:fb:00:00:09" }),
+  ]
+  const devices = new DeviceIndex(known, [], berlin)
+  const by = (id: string, names: object, more: object = {}) =>
+    binding(id, "10.0.0.5", "", at, { ...more, device_id: null, names })
+  const hardware = { wifi_mac: "3c:22:fb:00:00:01" }
+  const stranger = { wifi_mac: "3c:22:fb:00:00:77" }
+  const made = { wifi_mac: "da:a1:19:00:00:02" }
+  const rows: [name: string, bindings: Binding[], device: string | null, because: RegExp][] = [
+    ["by its MAC", [by("b1", hardware)], "one", /b1 from dhcp/],
+    ["by its user", [by("b1", { user: "BOB" })], "two", /b1/],
+    ["by its user and a made up MAC", [by("b1", { user: "bob", ...made })], "two", /b1/],
+    [
+      "by its user, whose device has another MAC",
+      [by("b1", { user: "ann", ...stranger })],
+      null,
+      /wifi_mac is another/,
+    ],
+    [
+      "by a MAC that inventory does not know",
+      [by("b1", stranger)],
+      null,
+      /b1 from dhcp names no device: .*not in inventory/,
+    ],
+    ["by a made up MAC", [by("b1", made)], null, /randomised/],
+    [
+      "by a MAC of two devices",
+      [by("b1", { wifi_mac: "3c:22:fb:00:00:09" })],
+      null,
+      /several devices/,
+    ],
+    [
+      "two names of two devices",
+      [by("b1", { ...hardware, serial: "S2", mdm_id: "x" })],
+      null,
+      /serial is another/,
+    ],
+    [
+      "a made up MAC stands against no other source",
+      [by("b1", made), binding("b2", "10.0.0.5", "one", at, { source: "mdm" })],
+      "one",
+      /b2 from mdm/,
+    ],
+    [
+      "other hardware at the address does, for sources no surer than its own",
+      [by("b1", stranger), binding("b2", "10.0.0.5", "one", at, { source: "mdm" })],
+      null,
+      /b1 from dhcp/,
+    ],
+    [
+      "but not for surer ones",
+      [by("b1", stranger), binding("b2", "10.0.0.5", "one", at, { source: "vpn" })],
+      "one",
+      /b2 from vpn/,
+    ],
+    [
+      "nor for a device whose MAC is not known",
+      [by("b1", stranger), binding("b2", "10.0.0.5", "two", at, { source: "mdm" })],
+      "two",
+      /b2 from mdm/,
+    ],
+    [
+      "a lease and accounting that mean the same device",
+      [by("b1", hardware), by("b2", { user: "ann" }, { source: "radius" })],
+      "one",
+      /b2 from radius/,
+    ],
+  ]
+  for (const [name, bindings, deviceId, because] of rows) {
+    const index = new BindingIndex(bindings, {
+      ...berlin,
+      deviceOf: (names) => devices.find({ ...names, device_id: null, ip: null }),
+      macOf: (id) => devices.macOf(id),
+    })
+    const choice = index.resolve({ realm: "berlin", address: "10.0.0.5", at: ms("10:30") })
+    t.equal(choice.device_id, deviceId, name)
+    t.match(choice.because, because, name)
+    if (deviceId === null) t.match(choice, { attribution: "absent", losers: ["b1"] }, name)
+  }
 })

@@ -280,6 +280,10 @@ t.test("the settings are durations in words, and a mistyped one is refused", asy
     lookupBeforeMs: 60_000,
     proxyUserWindowMs: 300_000,
     proxyAddresses: [],
+    sensorAddresses: [],
+    listeners: [],
+    flowSkewMs: 5_000,
+    portTranslation: "possible",
   })
   const given = IdentitySettings.parse({ "connect-tolerance": "10s" })
   const subject = {

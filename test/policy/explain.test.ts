@@ -182,3 +182,17 @@ t.test("an explanation stays short however many rules there are", async (t) => {
   t.match(lines.at(-3), "and 451 more rules")
   t.match(lines.at(-2), "rule all: matches everything")
 })
+
+t.test("a person's own device is told as the setting that decides, or says inspect", async (t) => {
+  const own = facts({ device_personal: true })
+  t.same(explainDecision(own, preparePolicy({ rules: [], control }, []), noon), [
+    "setting privacy.personal-devices: matches: device is a person's own",
+    "decision: splice (private) by personal-device",
+  ])
+  const privacy = { "personal-devices": "inspect" as const }
+  const inspects = preparePolicy({ rules: [], control, privacy }, [])
+  t.same(explainDecision(own, inspects, noon), [
+    "setting privacy.personal-devices: says inspect",
+    "decision: inspect by default",
+  ])
+})

@@ -62,6 +62,8 @@ export function pinnedDevice(name: string, address: string, end: number, of: Who
         source: "vpn",
         confidence: 0.9,
         shared: false,
+        names: null,
+        flags: [],
       },
     ],
     attempts: visits.map(([sni, before, outcome], index) =>

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 
 export interface ChildOf {
   pid: number
-  /** `sensor-worker` or `correlator`. */
+  /** `sensor-worker`, `correlator` or `collector`. */
   role: string
 }
 

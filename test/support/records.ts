@@ -11,6 +11,7 @@ import type {
   DeviceEvidence,
   JudgementContext,
 } from "../../src/record/attributed.ts"
+import type { Baselines } from "../../src/record/baseline.ts"
 import type { Device } from "../../src/record/device.ts"
 import type { Flow } from "../../src/record/flow.ts"
 import type { Posture } from "../../src/record/posture.ts"
@@ -213,6 +214,7 @@ export function device(over: Partial<Device> = {}): Device {
     user: null,
     groups: [],
     source: "import",
+    ownership: "unknown",
     ...over,
   }
 }
@@ -229,6 +231,7 @@ export function posture(over: Partial<Posture> = {}): Posture {
     jailbroken: false,
     inspection_ca: "mdm-trusted",
     apps: [{ app_id: bank, name: null, version: "7.1", signer_sha256: null, managed: true }],
+    apps_partial: false,
     source: "import",
     ...over,
   }
@@ -249,6 +252,8 @@ export function app(over: Partial<App> = {}): App {
     user_agents: [],
     owner: null,
     review_at: null,
+    declared_by: null,
+    withdrawn: false,
     ...over,
   }
 }
@@ -313,13 +318,25 @@ export function evidence(over: Partial<DeviceEvidence> = {}): DeviceEvidence {
   }
 }
 
+/** These destinations are baseline of any app; of no pair is known what it was. */
+export function baselined(destinations: readonly string[]): Baselines {
+  return {
+    standing: ({ destination }) =>
+      destinations.includes(destination)
+        ? { is: "learned", why: "learned from 5 devices on 3 days" }
+        : { is: "missing", why: "used by 4 of 5 devices" },
+    before: () => null,
+  }
+}
+
 /** Nobody else showed anything; it is noon. */
 export function context(over: Partial<JudgementContext> = {}): JudgementContext {
   return {
     apps: [],
     register: [],
     accepted_elsewhere: new Map(),
-    baseline: new Map(),
+    stack_devices: new Map(),
+    baselines: baselined([]),
     drifts: new Map(),
     sensor_fault: false,
     now: dayStart + 12 * HOUR,

@@ -95,7 +95,12 @@ export const repackaged: Confounder = {
     )
     for (const phone of random.some(phones, Math.max(1, Math.round(phones.length * rate)))) {
       const installed = install(renamed, "device", 1, world.start, random)
-      phone.apps.push({ ...installed, signer: "ee".repeat(32), opensADay: 2, syncsADay: 24 })
+      phone.apps.push({
+        ...installed,
+        signer: [{ from: world.start, value: "ee".repeat(32) }],
+        opensADay: 2,
+        syncsADay: 24,
+      })
     }
   },
 }

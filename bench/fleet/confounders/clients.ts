@@ -1,5 +1,7 @@
 /** What clients do beside refusing: races, spare sockets, late checks, new versions, two profiles. */
+
 import { hour, type Installed } from "../world/model.ts"
+import { signerOf } from "../world/phones.ts"
 import { type Confounder, takePhones, takeSome } from "./confounder.ts"
 import { days, middayOf } from "./trust.ts"
 
@@ -67,6 +69,88 @@ export const workProfile: Confounder = {
         const personal = { ...installed, profile: "personal" as const, managed: false }
         return random.chance(0.4) ? [work, personal] : [random.chance(0.5) ? work : personal]
       })
+    }
+  },
+}
+
+/** A new version at midday is signed by a new key and brings another TLS library; it checks what the old one
+ * checked. */
+export const rebuiltApps: Confounder = {
+  name: "rebuilt-app",
+  usual: 0.05,
+  spoil(world, rate, random) {
+    const apps = world.apps.filter(({ role }) => role !== "browser")
+    for (const app of takeSome(apps, rate, random)) {
+      world.labels.push({ name: "rebuilt-app", phone: null, app: app.id, host: null })
+      const stack =
+        app.platform === "ios"
+          ? random.pick(["urlsession", "go"] as const)
+          : random.pick(["conscrypt", "okhttp", "chromium", "flutter", "openssl"] as const)
+      const signer = Buffer.from(signerOf(app), "hex").reverse().toString("hex")
+      const rolledOut = middayOf(world.start, random.int(0, days(world) - 1))
+      for (const phone of world.phones)
+        for (const installed of phone.apps) {
+          if (installed.app !== app) continue
+          const from = rolledOut + random.between(-4, 6) * hour
+          installed.version.push({ from, value: "3.0" })
+          installed.signer.push({ from, value: signer })
+          installed.stack.push({ from, value: stack })
+        }
+    }
+  },
+}
+
+/** iPhones of their owners: not supervised, MDM manages and lists some apps and no others. The CA came with the
+ * profile, and is trusted by all. */
+export const userEnrolment: Confounder = {
+  name: "user-enrolment",
+  usual: 0.2,
+  spoil(world, rate, random) {
+    const phones = takePhones(
+      "user-enrolment",
+      world,
+      rate,
+      random,
+      ({ platform }) => platform === "ios",
+    )
+    for (const phone of phones) {
+      const steps = phone.trust.get("device") ?? []
+      phone.trust = new Map([
+        ["work", steps],
+        ["personal", steps],
+      ])
+      phone.supervised = false
+      phone.listsManagedOnly = true
+      phone.apps = phone.apps.map((installed) => {
+        const managed = installed.managed && random.chance(0.4)
+        return { ...installed, managed, profile: managed ? "work" : "personal" }
+      })
+    }
+  },
+}
+
+/** Much more, or much less, from midday on, of apps that may pin and of others. */
+export const volumeDrift: Confounder = {
+  name: "volume-drift",
+  usual: 0.06,
+  spoil(world, rate, random) {
+    const apps = world.apps.filter(({ role }) => role !== "browser")
+    for (const app of takeSome(apps, rate, random)) {
+      const from = middayOf(world.start, days(world) - 1) + random.between(-4, 4) * hour
+      app.volume.push({ from, value: random.pick([0.1, 8, 30, 100]) })
+      world.labels.push({ name: "volume-drift", phone: null, app: app.id, host: null })
+    }
+  },
+}
+
+/** Sessions that are not inspected are resumed: no certificate in them, and fewer bytes. */
+export const resumption: Confounder = {
+  name: "resumption",
+  usual: 0.3,
+  spoil(world, rate, random) {
+    for (const place of takeSome(world.places, rate, random)) {
+      place.resumes = random.between(0.3, 0.9)
+      world.labels.push({ name: "resumption", phone: null, app: null, host: place.host })
     }
   },
 }

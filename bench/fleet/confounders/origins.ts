@@ -15,7 +15,7 @@ function sick(name: string, health: Health, usual: number): Confounder {
         world.labels.push({ name, phone: null, app: null, host: place.host })
         if (health !== "self-signed") continue
         for (const app of users)
-          if (app.role !== "browser" && random.chance(0.8))
+          if (app.role !== "browser" && random.chance(0.5))
             app.checks.set(place.host, { kind: "own-anchors", when: "handshake", versions: null })
       }
     },

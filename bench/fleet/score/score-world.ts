@@ -17,14 +17,19 @@ export interface Judged {
 }
 
 /** Part and whole, by the name of the metric. */
-export type Parts = Map<string, [number, number]>
+export type Parts = Record<string, [number, number]>
 
+/** Fit for JSON. */
 export interface WorldScore {
   parts: Parts
   /** Hours from the first refusal to `confirmed`. */
   hoursToDetection: number[]
   /** Confirmed, and no pin or anchors of its own: what it was. */
   falselyConfirmed: { destination: string; device: string; app: string | null; was: string }[]
+  /** Sent, and no effect or an expected one. */
+  falselySent: { destination: string; device: string; verdict: string; was: string }[]
+  /** Anybody could have shown it, and it was never confirmed: what the last finding says. */
+  missed: { destination: string; device: string; app: string; was: string; last: string }[]
 }
 
 /** Lowest first. */
@@ -42,10 +47,10 @@ const day = 86_400_000
 export function scoreWorld(judged: Judged): WorldScore {
   const { cases, history, alerts, phones, days, start } = judged
   const evidence = new Evidence(cases)
-  const parts: Parts = new Map()
+  const parts: Parts = {}
   const add = (name: string, part: number, whole: number) => {
-    const [before, all] = parts.get(name) ?? [0, 0]
-    parts.set(name, [before + part, all + whole])
+    const [before, all] = parts[name] ?? [0, 0]
+    parts[name] = [before + part, all + whole]
   }
   const highest = new Map<Case, ScopeVerdict>()
   const confirmedAt = new Map<Case, number>()
@@ -58,27 +63,28 @@ export function scoreWorld(judged: Judged): WorldScore {
         highest.set(one, finding.verdict)
     if (finding.verdict !== "confirmed") continue
     for (const one of about) if (!confirmedAt.has(one)) confirmedAt.set(one, at)
-    const right = about.some(({ truth }) => isEffect(truth))
+    const right = about.some((one) => !isNegative(one))
     isRight.set(finding.id, (isRight.get(finding.id) ?? true) && right)
     if (!right)
       falselyConfirmed.set(finding.id, {
         destination: finding.key.destination,
         device: finding.key.device_id,
         app: finding.key.app_id,
-        was: [...new Set(about.map(({ truth, labels }) => `${truth} (${labels.join(", ")})`))].join(
-          "; ",
-        ),
+        was: wordsOf(about),
       })
   }
   for (const right of isRight.values()) add("precision of confirmed", right ? 1 : 0, 1)
 
   const hoursToDetection: number[] = []
+  const falselySent: WorldScore["falselySent"] = []
   for (const one of cases) {
     const verdict = highest.get(one)
-    if (!isEffect(one.truth)) {
-      for (const label of one.labels)
-        add(`false confirmed: ${label}`, verdict === "confirmed" ? 1 : 0, 1)
-      add("false confirmed: all", verdict === "confirmed" ? 1 : 0, 1)
+    if (isNegative(one)) {
+      const confirmed = verdict === "confirmed" ? 1 : 0
+      for (const label of [...one.labels, "all"]) {
+        add(`false confirmed: ${label}`, confirmed, 1)
+        add(`refused: ${label}`, one.refused > 0 ? 1 : 0, 1)
+      }
       continue
     }
     const found = verdict === "confirmed" ? 1 : 0
@@ -98,12 +104,16 @@ export function scoreWorld(judged: Judged): WorldScore {
   for (const alert of sent) {
     if (!alert.analytic.startsWith("AN") && alert.analytic !== "pin-effect") continue
     const about = evidence.ofAlert(alert)
-    add(
-      "precision of sent incidents",
-      about.some((one) => isEffect(one.truth) && !one.expected) ? 1 : 0,
-      1,
-    )
-    add(`sent by verdict: ${alert.verdict}`, about.some((one) => isEffect(one.truth)) ? 1 : 0, 1)
+    const right = about.some((one) => !isNegative(one) && !one.expected)
+    add("precision of sent incidents", right ? 1 : 0, 1)
+    if (!right)
+      falselySent.push({
+        destination: alert.registrable_domain,
+        device: alert.device_id,
+        verdict: `${alert.analytic} ${alert.verdict} ${alert.confidence}`,
+        was: wordsOf(about),
+      })
+    add(`sent by verdict: ${alert.verdict}`, about.some((one) => !isNegative(one)) ? 1 : 0, 1)
   }
   const onDay = (number: number) =>
     sent.filter((alert) => Math.floor((Date.parse(alert.observed_at) - start) / day) === number)
@@ -118,8 +128,45 @@ export function scoreWorld(judged: Judged): WorldScore {
     sum(tried.map(({ trial_ms }) => trial_ms / 1_000)),
     tried.length * days,
   )
-  add("broken sessions per device and day", sum(cases.map(({ broken }) => broken)), phones * days)
-  return { parts, hoursToDetection, falselyConfirmed: [...falselyConfirmed.values()] }
+  const ours = cases.filter(({ foreign }) => !foreign)
+  add("broken sessions per device and day", sum(ours.map(({ broken }) => broken)), phones * days)
+  return {
+    parts,
+    hoursToDetection,
+    falselyConfirmed: [...falselyConfirmed.values()],
+    falselySent,
+    missed: missedOf(judged, highest, evidence),
+  }
+}
+
+function missedOf(
+  { cases, history }: Judged,
+  highest: ReadonlyMap<Case, ScopeVerdict>,
+  evidence: Evidence,
+): WorldScore["missed"] {
+  const open = cases.filter((one) => one.detectable && highest.get(one) !== "confirmed")
+  return open.map((one) => {
+    const last = history.findLast(({ finding }) => evidence.about(finding).includes(one))?.finding
+    return {
+      destination: one.destination,
+      device: one.device_id,
+      app: one.app_id,
+      was: `${wordsOf([one])}, ${one.refused} refused in ${one.visits.length} visits, ${one.spliced} spliced`,
+      last: last
+        ? `${last.verdict} ${last.confidence}: ${last.would_raise.join(" / ")}`
+        : "no finding",
+    }
+  })
+}
+
+function wordsOf(about: readonly Case[]): string {
+  const words = about.map(({ truth, labels }) => `${truth} (${labels.join(", ")})`)
+  return [...new Set(words)].join("; ")
+}
+
+/** Nobody may say `confirmed` of it: no pin and no anchors of its own, or another tenant's. */
+function isNegative({ truth, foreign }: Case): boolean {
+  return foreign || !isEffect(truth)
 }
 
 type Add = (name: string, part: number, whole: number) => void
@@ -134,7 +181,9 @@ function missing(
   const last = new Map<Case, Finding>()
   for (const { finding } of history)
     for (const one of evidence.about(finding)) last.set(one, finding)
-  const open = cases.filter((one) => one.truth === "pin" && highest.get(one) !== "confirmed")
+  const open = cases.filter(
+    (one) => one.truth === "pin" && !one.foreign && highest.get(one) !== "confirmed",
+  )
   const reasons = new Map<string, number>()
   for (const one of open) {
     const finding = last.get(one)
@@ -149,8 +198,9 @@ function missing(
 
 /** The rules of other tools, on the same cases. */
 function others(cases: readonly Case[], add: Add): void {
+  const ours = cases.filter(({ foreign }) => !foreign)
   for (const tool of ["mitmproxy", "mockttp", "imc"] as const)
-    for (const one of cases) {
+    for (const one of ours) {
       const claims = one.claims[tool]
       if (claims) add(`precision of ${tool}`, isEffect(one.truth) ? 1 : 0, 1)
       if (isEffect(one.truth)) add(`recall of ${tool}`, claims ? 1 : 0, 1)

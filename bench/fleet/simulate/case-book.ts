@@ -14,6 +14,8 @@ export interface Case {
   record: "case"
   number: number
   device_id: string
+  /** Another tenant's: ours must never say anything about it. */
+  foreign: boolean
   profile: Profile
   platform: "android" | "ios"
   app_id: string
@@ -34,8 +36,8 @@ export interface Case {
   refused: number
   accepted: number
   spliced: number
-  /** Refusing contacts at least five minutes apart. */
-  episodes: number
+  /** When contacts were refused, at least five minutes apart. */
+  visits: number[]
   first_refused: number | null
   last_refused: number | null
   /** Contacts that came to nothing although they would have worked without us. */
@@ -74,6 +76,7 @@ export class CaseBook {
       record: "case",
       number: this.#cases.size,
       device_id: phone.id,
+      foreign: phone.tenant !== this.#world.tenant,
       profile: installed.profile,
       platform: phone.platform,
       app_id: app.id,
@@ -91,7 +94,7 @@ export class CaseBook {
       refused: 0,
       accepted: 0,
       spliced: 0,
-      episodes: 0,
+      visits: [],
       first_refused: null,
       last_refused: null,
       broken: 0,

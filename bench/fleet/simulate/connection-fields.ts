@@ -9,7 +9,7 @@ export function fieldsOf(meeting: Meeting, host: string, port: number, id: strin
   const { world, phone, installed, place, at, stack } = meeting
   const explicit = phone.path === "explicit"
   return {
-    tenant: world.tenant,
+    tenant: phone.tenant,
     site: world.site,
     sensor_id: "sensor-1",
     v: 1,
@@ -22,8 +22,8 @@ export function fieldsOf(meeting: Meeting, host: string, port: number, id: strin
     sensor_config: holdsAt(world.config, at),
     client_ip: holdsAt(phone.addresses, at).ip,
     client_port: port,
-    transport: "direct",
-    relayed_by: null,
+    transport: phone.relayed ? "relayed" : "direct",
+    relayed_by: phone.relayed ? relay : null,
     proxy_user: null,
     destination_ip: place.ip,
     destination_port: 443,
@@ -38,6 +38,9 @@ export function fieldsOf(meeting: Meeting, host: string, port: number, id: strin
     leaf: "c3".repeat(32),
   }
 }
+
+/** What a load balancer's PROXY header says beside the addresses. */
+const relay = { proxy_ip: "10.10.10.2", authority: null, unique_id: null, client_cn: null }
 
 export function factsOf(base: Base, phone: Phone, stack: Stack): ConnectionFacts {
   return {
@@ -61,7 +64,18 @@ function isTold(phone: Phone, at: number): boolean {
   const step = phone.addresses.findLast(({ from }) => from <= at)
   if (!step) return false
   const { told } = step.value
-  return told === "late" ? at >= step.from + 3 * hour : told !== "never"
+  switch (told) {
+    case "late":
+      return at >= step.from + 3 * hour
+    case "mac":
+      return at >= step.from
+    case "dhcp":
+    case "vpn":
+      return true
+    case "made-up-mac":
+    case "never":
+      return false
+  }
 }
 
 /** iOS names the app in its CONNECT; Android's names the library. */

@@ -2,11 +2,11 @@
  * Which effects anybody could have shown, from what the world knows and not from the sensor's rules: the
  * client must trust us elsewhere and be seen to, be known, name its host, and come often enough.
  */
-import { holdsAt, type Phone, type World } from "../world/model.ts"
+import { day, holdsAt, type Phone, type World } from "../world/model.ts"
 import { type Case, isEffect } from "./case-book.ts"
 
 /** Three refusals at least, a visit that can be a control, one that refuses after it. */
-const episodesNeeded = 5
+const visitsNeeded = 5
 const domainsNeeded = 2
 
 export function markDetectable(cases: readonly Case[], world: World): void {
@@ -25,12 +25,16 @@ export function markDetectable(cases: readonly Case[], world: World): void {
 function whyNot(one: Case, phone: Phone, cases: readonly Case[]): string | null {
   if (one.when === "answer" || one.when === "preface") return "checked after it was used"
   if (one.refused === 0) return "never inspected"
-  if (one.episodes < episodesNeeded) return "came too seldom"
+  if (one.visits.length < visitsNeeded) return "came too seldom"
+  if (!isWithinADay(one.visits)) return "came too seldom within a day"
   const app = phone.apps.find(({ app: { id } }) => id === one.app_id)
   if (app?.app.tactics.mutatesHello) return "no stack of its own"
   const address = holdsAt(phone.addresses, one.first_refused ?? 0)
-  if (address.told === "never") return "its address is nobody's"
-  if (phone.platform === "android" && !phone.edr.connects) return "nobody tells the app"
+  if (address.told === "never" || address.told === "made-up-mac") return "its address is nobody's"
+  const isTold = phone.edr.connects && one.profile !== "personal"
+  if (phone.platform === "android" && !isTold) return "nobody tells the app"
+  if (!isTold && cases.some((other) => isAcceptedBeside(other, one)))
+    return "accepted beside it, and nobody tells by whom"
   const domains = new Set(
     cases
       .filter((other) => other.device_id === one.device_id && other.accepted > 0)
@@ -40,6 +44,25 @@ function whyNot(one: Case, phone: Phone, cases: readonly Case[]): string | null 
       .filter((domain) => !one.destination.endsWith(domain)),
   )
   return domains.size < domainsNeeded ? "trusts us nowhere else" : null
+}
+
+/** Whoever looks at the evidence of a day sees them together. */
+function isWithinADay(visits: readonly number[]): boolean {
+  return visits.some((at, i) => {
+    const last = visits[i + visitsNeeded - 1]
+    return last !== undefined && last - at < day
+  })
+}
+
+/** By another app, profile or version, through the same stack. */
+function isAcceptedBeside(other: Case, one: Case): boolean {
+  return (
+    other !== one &&
+    other.accepted > 0 &&
+    other.device_id === one.device_id &&
+    other.destination === one.destination &&
+    other.stack === one.stack
+  )
 }
 
 function isSameApp(other: Case, one: Case): boolean {

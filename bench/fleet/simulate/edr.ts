@@ -1,6 +1,7 @@
 /** What mobile EDR tells of openings and connections, when, and by the phone's own clock. */
 import type { AppEvent } from "../../../src/record/app-event.ts"
 import type { Random } from "../random.ts"
+import { proxyAddress } from "../wire/addresses.ts"
 import { holdsAt, type Installed, minute, type Phone, type World } from "../world/model.ts"
 
 export interface Delivered {
@@ -10,9 +11,6 @@ export interface Delivered {
 
 /** Android agents upload in batches of so long. */
 const batch = 90 * minute
-
-/** The address under which phones know the proxy. */
-export const proxyAddress = "10.10.10.10"
 
 export class EdrAgents {
   readonly #world: World
@@ -66,7 +64,7 @@ export class EdrAgents {
   /** The agent of a managed profile does not see the personal side. */
   #told(phone: Phone, installed: Installed, at: number, over: Partial<AppEvent>): Delivered[] {
     if (installed.profile === "personal") return []
-    const { tenant, site } = this.#world
+    const { site } = this.#world
     const id = `event-${(this.#count++).toString(36)}`
     const observed = at + holdsAt(phone.clockOffset, at)
     const received = phone.edr.delay === "now" ? at + 2_000 : Math.ceil(at / batch) * batch
@@ -74,7 +72,7 @@ export class EdrAgents {
       {
         at: received,
         event: {
-          tenant,
+          tenant: phone.tenant,
           site,
           sensor_id: "edr",
           v: 1,
@@ -91,7 +89,7 @@ export class EdrAgents {
           app: {
             id: installed.app.id,
             version: holdsAt(installed.version, at),
-            signer_sha256: phone.platform === "android" ? installed.signer : null,
+            signer_sha256: phone.platform === "android" ? holdsAt(installed.signer, at) : null,
           },
           type: "unknown",
           dest: null,

@@ -28,7 +28,7 @@ export interface Gate {
   refused(facts: ConnectionFacts, at: number): void
 }
 
-const inspect: Passage = {
+export const inspect: Passage = {
   do: "inspect",
   rule: "default",
   cause: null,

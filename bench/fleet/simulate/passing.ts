@@ -4,7 +4,7 @@
  */
 import type { Random } from "../random.ts"
 import type { Exchange } from "../wire/exchange.ts"
-import { isWithin, type Phone, type Place } from "../world/model.ts"
+import { holdsAt, isWithin, type Phone, type Place } from "../world/model.ts"
 import { type Meeting, type Reaction, reactionToOrigin, reactionToUs } from "./reaction.ts"
 
 export interface Passed {
@@ -100,7 +100,9 @@ function networkLoss(
   return null
 }
 
-function exchangeOf(reaction: Reaction, { place, stack }: Meeting, random: Random): Exchange {
+function exchangeOf(reaction: Reaction, meeting: Meeting, random: Random): Exchange {
+  const { place, stack, at, installed } = meeting
+  const { app } = installed
   switch (reaction.kind) {
     case "refuses":
       return { kind: "ended", ending: reaction.ending }
@@ -115,11 +117,12 @@ function exchangeOf(reaction: Reaction, { place, stack }: Meeting, random: Rando
         lastsMs: random.skewed(90, 2),
       }
     case "goes-on":
-      return useOf(place, random)
+      return useOf(place, holdsAt(app.volume, at), random)
   }
 }
 
-function useOf(place: Place, random: Random): Exchange {
+/** `volume`: how many times what is usual. */
+function useOf(place: Place, volume: number, random: Random): Exchange {
   if (place.health === "geo-blocked" || place.health === "channel-bound")
     return {
       kind: "used",
@@ -131,8 +134,8 @@ function useOf(place: Place, random: Random): Exchange {
   return {
     kind: "used",
     turns: 1 + random.poisson(1.5),
-    asked: Math.ceil(random.skewed(900, 1.8)),
-    answered: Math.ceil(random.skewed(7_000, 4)),
+    asked: Math.ceil(volume * random.skewed(900, 1.8)),
+    answered: Math.ceil(volume * random.skewed(7_000, 4)),
     lastsMs: random.skewed(3_000, 3),
   }
 }

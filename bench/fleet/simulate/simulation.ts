@@ -12,18 +12,27 @@ import { Random } from "../random.ts"
 import { attemptOf, type Base } from "../wire/attempt-of.ts"
 import type { Exchange, Way } from "../wire/exchange.ts"
 import { flowOf } from "../wire/flow-of.ts"
-import { type Stack, stacks } from "../wire/stacks.ts"
-import { day, type Installed, minute, type Phone, type Place, type World } from "../world/model.ts"
+import { type Stack, type StackName, stacks } from "../wire/stacks.ts"
+import {
+  day,
+  holdsAt,
+  type Installed,
+  minute,
+  type Phone,
+  type Place,
+  type World,
+} from "../world/model.ts"
 import { type Told, toldOf } from "../world/told.ts"
 import { type Case, CaseBook } from "./case-book.ts"
 import { claimsOf } from "./claims.ts"
 import { factsOf, fieldsOf } from "./connection-fields.ts"
 import { type Delivered, EdrAgents } from "./edr.ts"
 import { EventQueue } from "./event-queue.ts"
-import type { Gate, Passage } from "./gate.ts"
+import { type Gate, inspect, type Passage } from "./gate.ts"
 import { type Passed, passInspected, passSpliced, worksDirectly } from "./passing.ts"
 import { checkOf, type Meeting } from "./reaction.ts"
 import { contactsOf, type Opening, openingsOf } from "./schedule.ts"
+import { asZeekSees, seenBy } from "./tapped.ts"
 
 /** What the store gets, in the order in which it gets it. */
 export type Written =
@@ -118,9 +127,8 @@ export class Simulation {
   #contact(at: number, phone: Phone, contact: Ongoing): void {
     const { installed, place, harmless } = contact
     const { tactics } = installed.app
-    const stack = tactics.mutatesHello
-      ? this.#mutated(installed.app.stack)
-      : stacks[installed.app.stack]
+    const name = holdsAt(installed.stack, at)
+    const stack = tactics.mutatesHello ? this.#mutated(name) : stacks[name]
     const meeting = { world: this.world, phone, installed, place, at, stack, harmless }
     const host = tactics.rotates ? `${this.#random.hex(8)}.${place.host}` : place.host
     const known = this.book.of(meeting, host)
@@ -175,12 +183,16 @@ export class Simulation {
     this.#deliver(this.#edr.connected(phone, meeting.installed, at, { host, ip: place.ip, port }))
     if (checkOf(meeting) !== null)
       this.#deliver(this.#edr.checked(phone, meeting.installed, at, host))
-    const passage = this.#gate.decide(facts, at)
+    // Another tenant has a sensor of its own, without trials.
+    const passage = phone.tenant === this.world.tenant ? this.#gate.decide(facts, at) : inspect
     const way = this.#way(phone, place, at)
     if (first) this.#spare(meeting, known, host, way, passage)
     if (passage.do === "splice") return this.#splice(meeting, known, base, way, passage)
     const passed = passInspected(meeting, this.#random)
     this.#recordAttempt(known, base, stack, way, passed.exchange, at)
+    this.#tapped(meeting, base, way, passed.exchange)
+    if (passed.refused && phone.blockedDirect && this.#random.chance(0.6))
+      this.#blocked(meeting, base)
     claimsOf(known, passed.exchange, way, worksDirectly(meeting))
     if (passed.exchange.kind !== "lost" && passed.exchange.kind !== "no-origin")
       known.inspected += 1
@@ -191,7 +203,7 @@ export class Simulation {
 
   #refused(known: Case, facts: ConnectionFacts, at: number): void {
     known.refused += 1
-    if (known.last_refused === null || at - known.last_refused > 5 * minute) known.episodes += 1
+    if (known.last_refused === null || at - known.last_refused > 5 * minute) known.visits.push(at)
     known.first_refused ??= at
     known.last_refused = at
     this.#gate.refused(facts, at)
@@ -201,6 +213,8 @@ export class Simulation {
     const { at, stack } = meeting
     const passed = passSpliced(meeting, this.#random)
     const exchange = cutAt(passed.exchange, passage.until - at)
+    way.resumed = meeting.place.resumes > 0 && this.#random.chance(meeting.place.resumes)
+    this.#tapped(meeting, base, way, exchange)
     const { leaf: _, ...shown } = base
     const record = flowOf(
       { ...shown, decision: "splice", rule: passage.rule, splice_cause: passage.cause },
@@ -265,24 +279,12 @@ export class Simulation {
   #around(meeting: Meeting, known: Case, host: string): void {
     const { place, at, stack, phone } = meeting
     const quic = !meeting.installed.app.tactics.alwaysDirect
-    const way = { ...this.#way(phone, place, at), firstContact: false }
+    const resumed = place.resumes > 0 && this.#random.chance(place.resumes)
+    const way = { ...this.#way(phone, place, at), firstContact: false, resumed }
     const { exchange } = passSpliced(meeting, this.#random)
     const { leaf: _, ...base } = this.#base(meeting, host, this.#random.int(32_768, 60_999))
     const record = flowOf(
-      {
-        ...base,
-        connect_host: null,
-        connect_user_agent: null,
-        issuing_ca: null,
-        sensor_config: "zeek",
-        sensor_id: "zeek",
-        decision: "splice",
-        rule: "none",
-        splice_cause: null,
-        ja4: null,
-        stack: null,
-        alpn_offered: [],
-      },
+      { ...base, ...asZeekSees },
       { source: "zeek", control: true, register_entry: null, network: quic ? "quic" : "tcp" },
       stack,
       way,
@@ -291,6 +293,57 @@ export class Simulation {
     )
     this.#write({ at: at + record.duration_ms + 5_000, kind: "flows", record })
     known.spliced += 1
+  }
+
+  /** What flow sensors at the way of this phone make of a session of ours. */
+  #tapped(meeting: Meeting, base: Base, way: Way, exchange: Exchange): void {
+    const { phone, stack } = meeting
+    for (const tap of phone.taps) {
+      const seen = seenBy(tap, base, exchange, this.#random)
+      if (!seen) continue
+      const { leaf: _, ...shown } = seen.base
+      const record = flowOf(
+        { ...shown, id: this.#id(this.book.of(meeting, meeting.place.host)) },
+        { source: "zeek", control: true, register_entry: null, network: "tcp" },
+        stack,
+        way,
+        seen.exchange,
+        this.#random,
+      )
+      const told = Date.parse(record.observed_at) + record.duration_ms
+      this.#write({ at: told + this.#random.between(2_000, 60_000), kind: "flows", record })
+    }
+  }
+
+  /** Past the proxy, and stopped by a firewall. */
+  #blocked(meeting: Meeting, base: Base): void {
+    const { leaf: _, ...shown } = base
+    const began = meeting.at + this.#random.between(500, 8_000)
+    const answered = this.#random.chance(0.3)
+    const record: Flow = {
+      ...shown,
+      ...asZeekSees,
+      id: this.#id(this.book.of(meeting, meeting.place.host)),
+      observed_at: new Date(Math.round(began)).toISOString(),
+      client_port: this.#random.int(32_768, 60_999),
+      sni: null,
+      source: "zeek",
+      control: true,
+      register_entry: null,
+      network: "tcp",
+      verdict: "direct-attempted",
+      reason: answered ? "rejected" : "not answered",
+      strong: false,
+      estimated: false,
+      tls_version: null,
+      cipher: null,
+      client_bytes: 0,
+      server_bytes: 0,
+      duration_ms: answered ? 20 : 7_000,
+      end: answered ? "rst" : "timeout",
+      ended_by: answered ? "origin" : null,
+    }
+    this.#write({ at: began + 15_000, kind: "flows", record })
   }
 
   #recordAttempt(known: Case, base: Base, stack: Stack, way: Way, exchange: Exchange, at: number) {
@@ -311,12 +364,13 @@ export class Simulation {
       tls: place.tls,
       rttMs: phone.rttMs * this.#random.skewed(1, 1.3),
       slowness: phone.slowness,
+      resumed: false,
       firstContact,
     }
   }
 
   /** The same client, with extensions in another order and some more. */
-  #mutated(name: Installed["app"]["stack"]): Stack {
+  #mutated(name: StackName): Stack {
     const [a, b] = [this.#random.hex(12), this.#random.hex(12)]
     return { ...stacks[name], ja4: `t13d1517h2_${a}_${b}`, key: `tx13x1517h00_${a}_${b}` }
   }

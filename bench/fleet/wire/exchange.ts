@@ -16,6 +16,8 @@ export type Exchange =
 
 /** How the way between client and sensor was. */
 export interface Way {
+  /** By an earlier session's ticket: no certificate is shown. */
+  resumed: boolean
   tls: TlsVersion
   /** Round trip, in milliseconds. */
   rttMs: number

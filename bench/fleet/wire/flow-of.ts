@@ -17,7 +17,7 @@ export function flowOf(
   random: Random,
 ): Flow {
   const [how, by] = endOf(exchange, random)
-  const { verdict, clientBytes, serverBytes } = opaqueOf(exchange, stack, way.tls, { how, by })
+  const { verdict, clientBytes, serverBytes } = opaqueOf(exchange, stack, way, { how, by })
   return {
     ...base,
     ...seen,

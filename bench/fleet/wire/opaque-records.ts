@@ -7,8 +7,8 @@ import {
   OpaqueSession,
   type OpaqueVerdict,
 } from "../../../src/observe/opaque-session.ts"
-import type { Exchange } from "./exchange.ts"
-import type { Stack, TlsVersion } from "./stacks.ts"
+import type { Exchange, Way } from "./exchange.ts"
+import type { Stack } from "./stacks.ts"
 
 const handshake = 22
 const changeCipherSpec = 20
@@ -25,7 +25,7 @@ export interface Opaque {
 export function opaqueOf(
   exchange: Exchange,
   stack: Stack,
-  tls: TlsVersion,
+  way: Pick<Way, "tls" | "resumed">,
   end: OpaqueEnd,
 ): Opaque {
   const session = new OpaqueSession()
@@ -39,7 +39,7 @@ export function opaqueOf(
     serverBytes += 5 + content.length
     session.server(record(type, content))
   }
-  play(exchange, stack, tls, { client, server })
+  play(exchange, stack, way, { client, server })
   return { verdict: session.verdict(end), clientBytes, serverBytes }
 }
 
@@ -48,15 +48,21 @@ interface Sides {
   server: (type: number, content: Buffer) => void
 }
 
-function play(exchange: Exchange, stack: Stack, tls: TlsVersion, { client, server }: Sides): void {
+function play(
+  exchange: Exchange,
+  stack: Stack,
+  { tls, resumed }: Pick<Way, "tls" | "resumed">,
+  { client, server }: Sides,
+): void {
   if (exchange.kind === "lost" && exchange.before === "hello") return
   client(handshake, stack.helloBytes - 5)
   if (exchange.kind === "no-origin" || isLostEarly(exchange)) return
   const is13 = tls === "13"
   server(handshake, serverHello(is13, stack))
   server(changeCipherSpec, Buffer.alloc(1))
-  if (is13) server(applicationData, Buffer.alloc(2_900))
-  else server(handshake, Buffer.alloc(3_000))
+  // Resumed, there is EncryptedExtensions and Finished alone; in TLS 1.2 Finished.
+  if (is13) server(applicationData, Buffer.alloc(resumed ? 90 : 2_900))
+  else server(handshake, Buffer.alloc(resumed ? 40 : 3_000))
   if (exchange.kind === "lost") return
   if (exchange.kind === "ended" && !exchange.ending.finished) {
     if (exchange.ending.alert !== null)
@@ -67,7 +73,7 @@ function play(exchange: Exchange, stack: Stack, tls: TlsVersion, { client, serve
   if (is13) client(applicationData, stack.finishedRecord)
   else client(handshake, 40)
   if (is13) for (let i = 0; i < 2; i += 1) server(applicationData, Buffer.alloc(282))
-  else server(handshake, Buffer.alloc(40))
+  else if (!resumed) server(handshake, Buffer.alloc(40))
   if (exchange.kind === "ended") {
     for (const length of exchange.ending.records.slice(1)) client(applicationData, length)
     return

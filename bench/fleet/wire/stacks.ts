@@ -132,6 +132,21 @@ const conscrypt = {
   ownAnchors: false,
 }
 
+/** TLS 1.2: Finished first, then an encrypted 48; TLS 1.3: 48 before it. */
+const nssUntrusted: Record<TlsVersion, Ending> = {
+  "12": {
+    alert: 48,
+    finished: true,
+    alertAfter: true,
+    closeNotify: false,
+    ends: ["fin"],
+    ms: [2, 11, 68],
+    bytes: 31,
+    records: [],
+  },
+  "13": alerts(48, 24, ["fin"], [2, 11, 68], [5, 17, 23])["13"],
+}
+
 export const stacks = {
   conscrypt: stack("conscrypt", { ...conscrypt, pinned: conscryptUntrusted }),
   /** The same ClientHello; the pin is the library's. */
@@ -228,6 +243,63 @@ export const stacks = {
         "13": { closeNotify: false, ends: ["rst"], ms: [1, 3, 10] },
       },
       53,
+    ),
+    tellsExpired: false,
+    redials: [1],
+    spare: none,
+    ownAnchors: true,
+  }),
+  /** As SIGNATURES.md, section b, has them (measured there once each; times of OpenSSL). In apps they check pins
+   * in the verification callback, so a pin ends like an unknown CA, but for wolfSSL's own. */
+  nss: stack("nss", {
+    alpn: h2,
+    helloBytes: 650,
+    finishedBytes: finish(53),
+    finishedRecord: 53,
+    untrusted: nssUntrusted,
+    pinned: nssUntrusted,
+    tellsExpired: false,
+    redials: [1],
+    spare: none,
+    ownAnchors: true,
+  }),
+  gnutls: stack("gnutls", {
+    alpn: ["http/1.1"],
+    helloBytes: 380,
+    finishedBytes: finish(69),
+    finishedRecord: 69,
+    untrusted: alerts(42, 24, ["fin"], [2, 11, 68], [5, 17, 23]),
+    pinned: alerts(42, 24, ["fin"], [2, 11, 68], [5, 17, 23]),
+    tellsExpired: false,
+    redials: [1],
+    spare: none,
+    ownAnchors: true,
+  }),
+  /** Measured with TLS 1.2; for 1.3 the same is taken. */
+  mbedtls: stack("mbedtls", {
+    alpn: [],
+    helloBytes: 240,
+    finishedBytes: finish(69),
+    finishedRecord: 69,
+    untrusted: alerts(48, 24, ["fin"], [2, 11, 68], [5, 17, 23]),
+    pinned: alerts(48, 24, ["fin"], [2, 11, 68], [5, 17, 23]),
+    tellsExpired: false,
+    redials: [1],
+    spare: none,
+    ownAnchors: true,
+  }),
+  wolfssl: stack("wolfssl", {
+    alpn: [],
+    helloBytes: 260,
+    finishedBytes: finish(69),
+    finishedRecord: 69,
+    untrusted: alerts(48, 24, ["rst"], [2, 11, 68], [5, 17, 23]),
+    pinned: closes(
+      {
+        "12": { closeNotify: false, ends: ["rst"], ms: [1, 3, 15] },
+        "13": { closeNotify: false, ends: ["rst"], ms: [4, 9, 10] },
+      },
+      69,
     ),
     tellsExpired: false,
     redials: [1],

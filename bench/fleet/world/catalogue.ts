@@ -3,7 +3,7 @@
  * 0.9 to 8 % of Android apps, 2.5 to 11 % of iOS apps, finance most.
  */
 import type { Random } from "../random.ts"
-import type { StackName } from "../wire/stacks.ts"
+import { type StackName, stacks } from "../wire/stacks.ts"
 import type { App, Check, Place, Platform, Tactics, Use } from "./model.ts"
 
 /** Apps of one platform, embedded services, and sites that browsers visit. */
@@ -17,13 +17,18 @@ const mix: Record<Platform, readonly [StackName, number][]> = {
     ["conscrypt", 0.42],
     ["okhttp", 0.42],
     ["flutter", 0.08],
-    ["openssl", 0.05],
-    ["curlBoring", 0.03],
+    ["openssl", 0.03],
+    ["curlBoring", 0.02],
+    ["mbedtls", 0.01],
+    ["wolfssl", 0.01],
+    ["gnutls", 0.005],
+    ["nss", 0.005],
   ],
   ios: [
     ["urlsession", 0.92],
-    ["openssl", 0.05],
+    ["openssl", 0.04],
     ["go", 0.03],
+    ["mbedtls", 0.01],
   ],
 }
 
@@ -75,6 +80,7 @@ export function newPlace(host: string, number: number, random: Random): Place {
     outages: [],
     quicShare: 0,
     losers: 0,
+    resumes: 0,
     echOuter: null,
   }
 }
@@ -140,10 +146,8 @@ function newApp(
 function whenChecked(stack: StackName, random: Random): Check["when"] {
   const late = random.next()
   if (late < 0.06) return "answer"
-  if (late < 0.12 && stack !== "openssl" && stack !== "flutter") return "preface"
-  return stack === "okhttp" || stack === "openssl" || stack === "curlBoring"
-    ? "finished"
-    : "handshake"
+  if (late < 0.12 && stacks[stack].alpn.includes("h2")) return "preface"
+  return ["okhttp", "openssl", "curlBoring", "wolfssl"].includes(stack) ? "finished" : "handshake"
 }
 
 export function blank(platform: Platform, id: string, category: string): App {
@@ -160,6 +164,7 @@ export function blank(platform: Platform, id: string, category: string): App {
     declaredPins: false,
     expected: false,
     installShare: 0,
+    volume: [{ from: 0, value: 1 }],
     inRegister: true,
     tactics: plain,
   }

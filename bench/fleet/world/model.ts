@@ -45,6 +45,8 @@ export interface Trust {
 
 export interface Phone {
   id: string
+  /** Whose it is; phones of others have addresses like ours. */
+  tenant: string
   platform: Platform
   osVersion: string
   /** Of the device, and for phones with two profiles of each; by app's profile. */
@@ -58,6 +60,16 @@ export interface Phone {
   edr: Edr
   /** How it reaches the sensor. */
   path: "explicit" | "transparent"
+  /** Something between it and the sensor ends TCP (a load balancer, a VPN concentrator). */
+  relayed: boolean
+  /** Flow sensors that see its sessions, ours among them. */
+  taps: Tap[]
+  /** A firewall stops what goes around the sensor; apps that were refused try that. */
+  blockedDirect: boolean
+  /** MDM knows it so long after the first day began. */
+  enrolledAfter: number
+  /** MDM lists managed apps only. */
+  listsManagedOnly: boolean
   /** Addresses over time; a binding is told for each unless `told` is false. */
   addresses: From<Address>[]
   /** What is added to the true time. */
@@ -70,9 +82,18 @@ export interface Phone {
   activity: number
 }
 
+/** `mac`: the lease names a hardware address that MDM knows; `made-up-mac`: one that is made up for this
+ * network. */
 export interface Address {
   ip: string
-  told: "dhcp" | "vpn" | "late" | "never"
+  told: "dhcp" | "vpn" | "late" | "mac" | "made-up-mac" | "never"
+}
+
+/** Where a flow sensor listens, and whether something between it and the sensor gives connections other ports
+ * (`lan`) or another address (`wan`). */
+export interface Tap {
+  side: "lan" | "wan"
+  translated: boolean
 }
 
 /** What mobile EDR tells of this phone. */
@@ -90,7 +111,9 @@ export interface Installed {
   app: App
   profile: Profile
   version: From<string>[]
-  signer: string
+  signer: From<string>[]
+  /** Its TLS library, which a new version may bring. */
+  stack: From<StackName>[]
   managed: boolean
   /** When somebody or something opens it; made by the schedule. */
   opensADay: number
@@ -125,6 +148,8 @@ export interface App {
   declaredPins: boolean
   expected: boolean
   installShare: number
+  /** How much more it sends and gets than at first. */
+  volume: From<number>[]
   inRegister: boolean
   /** What makes it more than an app; see adversaries/. */
   tactics: Tactics
@@ -171,6 +196,8 @@ export interface Place {
   quicShare: number
   /** A spare or losing connection is dropped at once beside this share of contacts. */
   losers: number
+  /** Share of sessions that resume an earlier one, where nobody inspects. */
+  resumes: number
   /** Clients offer a real Encrypted ClientHello with this outer name. */
   echOuter: string | null
 }

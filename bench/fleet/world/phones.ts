@@ -54,6 +54,7 @@ export function makePhone(
     .map((app) => install(app, "device", activity, start, random))
   return {
     id: `phone-${number}`,
+    tenant: "acme",
     platform,
     osVersion:
       platform === "android"
@@ -67,6 +68,11 @@ export function makePhone(
     apps: installed,
     edr: drawEdr(platform, random),
     path,
+    relayed: false,
+    taps: [],
+    blockedDirect: false,
+    enrolledAfter: 0,
+    listsManagedOnly: false,
     addresses: addressesOf(number, start, end, random),
     clockOffset: [{ from: start, value: random.between(-2_000, 2_000) }],
     rttMs: random.skewed(18, 1.8),
@@ -88,7 +94,8 @@ export function install(
     app,
     profile,
     version: [{ from: since, value: "1.0" }],
-    signer: signerOf(app),
+    signer: [{ from: since, value: signerOf(app) }],
+    stack: [{ from: since, value: app.stack }],
     managed: !isBrowser,
     opensADay: random.skewed(isBrowser ? 5 : 2, 1.6) * activity,
     syncsADay: isBrowser || random.chance(0.4) ? 0 : random.pick([2, 4, 8]),

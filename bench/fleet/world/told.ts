@@ -1,4 +1,5 @@
 /** What sources tell of phones, apps and addresses: inventory records with the times they are told at. */
+import { createHash } from "node:crypto"
 import type { App as AppRecord } from "../../../src/record/app.ts"
 import type { Binding } from "../../../src/record/binding.ts"
 import type { Device } from "../../../src/record/device.ts"
@@ -23,10 +24,10 @@ export function toldOf(world: World): Told[] {
   ]
 }
 
-function common(world: World, id: string, at: number, sensor: string) {
+function common(world: World, id: string, at: number, sensor: string, tenant = world.tenant) {
   const observed_at = new Date(at).toISOString()
   return {
-    tenant: world.tenant,
+    tenant,
     site: world.site,
     sensor_id: sensor,
     v: 1 as const,
@@ -56,16 +57,24 @@ function appTold(app: App, world: World): Told {
       user_agents: app.platform === "ios" && app.role !== "browser" ? [`${app.name}/*`] : [],
       owner: null,
       review_at: null,
+      declared_by: null,
+      withdrawn: false,
     },
   }
 }
 
 function deviceTold(phone: Phone, world: World): Told {
   return {
-    at: world.start,
+    at: world.start + phone.enrolledAfter,
     kind: "devices",
     record: {
-      ...common(world, `device-${phone.id}`, world.start, "mdm"),
+      ...common(
+        world,
+        `device-${phone.id}`,
+        world.start + phone.enrolledAfter,
+        "mdm",
+        phone.tenant,
+      ),
       device_id: phone.id,
       platform: phone.platform,
       os_version: phone.osVersion,
@@ -74,10 +83,11 @@ function deviceTold(phone: Phone, world: World): Told {
       serial: null,
       udid: null,
       imei: null,
-      wifi_mac: null,
+      wifi_mac: macOf(phone),
       user: `user-of-${phone.id}`,
       groups: [],
       source: "import",
+      ownership: "company",
     },
   }
 }
@@ -87,21 +97,26 @@ function bindingsTold(phone: Phone, world: World): Told[] {
   return phone.addresses.flatMap(({ from, value }, i): Told[] => {
     if (value.told === "never") return []
     const to = phone.addresses[i + 1]?.from ?? null
+    const byMac = value.told === "mac" || value.told === "made-up-mac"
     const id = `binding-${phone.id}-${i}`
     return [
       {
         at: value.told === "late" ? from + 3 * hour : from,
         kind: "bindings",
         record: {
-          ...common(world, id, from, "leases"),
+          ...common(world, id, from, "leases", phone.tenant),
           realm: null,
           address: value.ip,
           valid_from: new Date(from).toISOString(),
           valid_to: to === null ? null : new Date(to).toISOString(),
-          device_id: phone.id,
+          device_id: byMac ? null : phone.id,
           source: value.told === "vpn" ? "vpn" : "dhcp",
           confidence: value.told === "vpn" ? 0.95 : 0.9,
           shared: false,
+          names: byMac
+            ? { ...nameless, wifi_mac: value.told === "mac" ? macOf(phone) : madeUpMac(phone, i) }
+            : null,
+          flags: value.told === "made-up-mac" ? ["locally-administered-mac"] : [],
         },
       },
     ]
@@ -113,16 +128,23 @@ function posturesTold(phone: Phone, world: World): Told[] {
   const { mdm } = phone
   if (!mdm) return []
   const told: Told[] = []
-  for (let at = world.start; at < world.end; at += mdm.every)
+  const first = world.start + phone.enrolledAfter
+  for (let at = first; at < world.end; at += mdm.every)
     for (const [profile, trust] of phone.trust) {
       if (phone.trust.size > 1 && profile !== "work") continue
-      const seen = at === world.start ? at : at + mdm.offset
+      const seen = at === first ? at : at + mdm.offset
       const { anchor } = holdsAt(trust, seen)
       told.push({
-        at: seen + (at === world.start ? 0 : 10 * minute),
+        at: seen + (at === first ? 0 : 10 * minute),
         kind: "postures",
         record: {
-          ...common(world, `posture-${phone.id}-${profile}-${told.length}`, seen, "mdm"),
+          ...common(
+            world,
+            `posture-${phone.id}-${profile}-${told.length}`,
+            seen,
+            "mdm",
+            phone.tenant,
+          ),
           device_id: phone.id,
           profile,
           managed: phone.managed,
@@ -130,6 +152,7 @@ function posturesTold(phone: Phone, world: World): Told[] {
           compliant: phone.compliant,
           jailbroken: false,
           inspection_ca: anchor,
+          apps_partial: phone.listsManagedOnly,
           apps: appsOf(phone, profile, seen),
           source: "import",
         },
@@ -141,11 +164,36 @@ function posturesTold(phone: Phone, world: World): Told[] {
 function appsOf(phone: Phone, profile: Profile, at: number) {
   return phone.apps
     .filter((installed) => installed.profile === profile && installed.since <= at)
+    .filter(({ managed }) => managed || !phone.listsManagedOnly)
     .map((installed) => ({
       app_id: installed.app.id,
       name: null,
       version: holdsAt(installed.version, at),
-      signer_sha256: phone.platform === "android" ? installed.signer : null,
+      signer_sha256: phone.platform === "android" ? holdsAt(installed.signer, at) : null,
       managed: installed.managed,
     }))
+}
+
+const nameless = {
+  wifi_mac: null,
+  user: null,
+  serial: null,
+  udid: null,
+  imei: null,
+  mdm_id: null,
+}
+
+/** One for each phone, of a registered vendor. */
+function macOf({ id }: Phone): string {
+  return macFrom("00", id)
+}
+
+/** The locally administered bit is set: another for each network and time. */
+function madeUpMac({ id }: Phone, number: number): string {
+  return macFrom("06", `${id} ${number}`)
+}
+
+function macFrom(first: string, name: string): string {
+  const digits = createHash("sha256").update(name).digest("hex").slice(0, 10)
+  return [first, ...(digits.match(/../g) ?? [])].join(":")
 }

@@ -7,7 +7,9 @@ import type { Config } from "../../config.ts"
 import type { Store } from "../../evidence/store.ts"
 import { canonicalAddress } from "../../identity/address-key.ts"
 import { type Inventory, inventory } from "../../identity/inventory.ts"
+import { posturesKept } from "../../identity/posture-history.ts"
 import { type JoinSettings, joinSettings } from "../../identity/settings.ts"
+import type { Binding } from "../../record/binding.ts"
 import type { RecordOf } from "../../record/kinds.ts"
 
 /** Whom a change of the inventory concerns. */
@@ -71,10 +73,18 @@ export class InventoryMemory {
       all: false,
     }
     const { bindings, devices } = this.#current
+    const concern = (binding: Binding) => {
+      const deviceId = bindings.deviceOf(binding)
+      if (!binding.address.includes("/")) concerned.addresses.add(canonicalAddress(binding.address))
+      else if (deviceId !== null) concerned.prefixHolders.add(deviceId)
+    }
     const added =
       this.#take("devices", (device) => {
-        devices.add(device)
-        concerned.devices.add(device.device_id)
+        // Leases that came before the device are its own from now on.
+        const changed = bindings.namesChanged(devices.add(device))
+        for (const binding of changed.bindings) concern(binding)
+        for (const deviceId of [...changed.before, device.device_id])
+          concerned.devices.add(deviceId)
       }) +
       this.#take("postures", (posture) => {
         devices.postures.add(posture)
@@ -82,8 +92,7 @@ export class InventoryMemory {
       }) +
       this.#take("bindings", (binding) => {
         bindings.add(binding)
-        if (binding.address.includes("/")) concerned.prefixHolders.add(binding.device_id)
-        else concerned.addresses.add(canonicalAddress(binding.address))
+        concern(binding)
       }) +
       this.#take("apps", () => {
         concerned.all = true
@@ -118,7 +127,7 @@ export class InventoryMemory {
         tenant: config.tenant,
         bindings: store.bindings(now - back - 30 * day, now + day),
         devices: store.current("devices"),
-        postures: store.all("postures"),
+        postures: (deviceId) => store.posturesOf(deviceId, posturesKept),
         apps: store.current("apps"),
       },
       this.#settings,

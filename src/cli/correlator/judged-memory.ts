@@ -2,10 +2,15 @@
  * The judgements in force: findings by device and by incident, read from the store at start and kept in
  * step with what is written; the incidents themselves are few at a time, and read where they are needed.
  */
-import { incidentId } from "../../analytics/incidents.ts"
+import { IncidentFindings } from "../../analytics/incident-findings.ts"
+import {
+  type IncidentWriter,
+  incidentId,
+  incidentOf,
+  type RolledUp,
+} from "../../analytics/incidents.ts"
 import type { Store } from "../../evidence/store.ts"
 import type { Finding } from "../../record/finding.ts"
-import type { Incident } from "../../record/incident.ts"
 
 /**
  * Findings kept in memory. One with a handful of refusals takes 2.3 KiB with its places in the lists, one that
@@ -20,7 +25,7 @@ export class JudgedMemory {
   readonly #most: number
   readonly #findings = new Map<string, Finding>()
   readonly #byDevice = new Map<string, Set<string>>()
-  readonly #byIncident = new Map<string, Set<string>>()
+  readonly #byIncident = new Map<string, IncidentFindings>()
   #forgetAt: number
 
   constructor(store: Store, most = mostFindings) {
@@ -38,6 +43,15 @@ export class JudgedMemory {
     return this.#findings.size
   }
 
+  get(id: string): Finding | null {
+    return this.#findings.get(id) ?? null
+  }
+
+  /** What is stored while it is read may be among them or not. */
+  all(): IterableIterator<Finding> {
+    return this.#findings.values()
+  }
+
   findingsOf(deviceId: string): Finding[] {
     return this.#pick(this.#byDevice.get(deviceId))
   }
@@ -49,16 +63,23 @@ export class JudgedMemory {
     )
   }
 
-  withChanged(changed: readonly Finding[], incidents: ReadonlySet<string>): Finding[] {
-    const all = new Map<string, Finding>()
-    for (const id of incidents)
-      for (const finding of this.#pick(this.#byIncident.get(id))) all.set(finding.id, finding)
-    for (const finding of changed) all.set(finding.id, finding)
-    return [...all.values()]
-  }
-
-  incidents(ids: ReadonlySet<string>): Incident[] {
-    return [...ids].flatMap((id) => this.#store.get("incidents", id) ?? [])
+  /** These incidents as they will be with findings that have just changed. */
+  rollUp(
+    changed: readonly Finding[],
+    incidents: ReadonlySet<string>,
+    writer: IncidentWriter,
+  ): RolledUp[] {
+    const before = changed.map((finding) => this.#swap(finding.id, finding))
+    try {
+      return [...incidents].sort().flatMap((id) => {
+        const findings = this.#byIncident.get(id)
+        if (!findings) return []
+        return incidentOf(id, findings, this.#store.get("incidents", id), writer) ?? []
+      })
+    } finally {
+      for (const [index, { id }] of [...changed.entries()].reverse())
+        this.#swap(id, before[index] ?? null)
+    }
   }
 
   /** After the commit. */
@@ -77,16 +98,32 @@ export class JudgedMemory {
   }
 
   #put(finding: Finding): void {
-    const before = this.#findings.get(finding.id)
+    this.#swap(finding.id, finding)
+  }
+
+  /** Puts a finding in the place of what had its id; gives that back. */
+  #swap(id: string, finding: Finding | null): Finding | null {
+    const before = this.#findings.get(id) ?? null
     if (before) this.#unlist(before)
-    this.#findings.set(finding.id, finding)
-    list(this.#byDevice, finding.key.device_id, finding.id)
-    list(this.#byIncident, incidentId(finding), finding.id)
+    if (finding === null) {
+      this.#findings.delete(id)
+      return before
+    }
+    this.#findings.set(id, finding)
+    list(this.#byDevice, finding.key.device_id, id)
+    const incident = incidentId(finding)
+    const findings = this.#byIncident.get(incident) ?? new IncidentFindings()
+    this.#byIncident.set(incident, findings)
+    findings.add(finding)
+    return before
   }
 
   #unlist(finding: Finding): void {
     unlist(this.#byDevice, finding.key.device_id, finding.id)
-    unlist(this.#byIncident, incidentId(finding), finding.id)
+    const incident = incidentId(finding)
+    const findings = this.#byIncident.get(incident)
+    findings?.remove(finding)
+    if (findings?.empty) this.#byIncident.delete(incident)
   }
 
   /** Some more than there is room for before it is looked for them again: open ones above `record`

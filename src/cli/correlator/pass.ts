@@ -8,21 +8,23 @@ import { FleetMemory } from "../../analytics/fleet-memory.ts"
 import type { Config } from "../../config.ts"
 import { Follower, type News } from "../../evidence/follower.ts"
 import type { Store } from "../../evidence/store.ts"
-import { LoginBindings } from "../../identity/login-bindings.ts"
-import { joinSettings } from "../../identity/settings.ts"
 import type { Log } from "../../intercept/sensor-deps.ts"
 import { correlate, type Judged } from "../../pipeline.ts"
+import { BaselineMemory } from "./baseline-memory.ts"
 import { BrokenWatch } from "./broken-watch.ts"
 import { BypassWatch } from "./bypass-watch.ts"
+import { CoverageWatch } from "./coverage-watch.ts"
 import { FaultWatch } from "./fault-watch.ts"
 import { Forget } from "./forget.ts"
+import { HotDevices } from "./hot-devices.ts"
 import { InventoryMemory } from "./inventory-memory.ts"
 import { JudgedMemory } from "./judged-memory.ts"
+import { LabelMemory } from "./label-memory.ts"
 import { LastUsers } from "./last-users.ts"
-import { type Recalled, recall } from "./recall.ts"
+import { Learner } from "./learner.ts"
 import { RegisterMemory } from "./register-memory.ts"
 import { RegisterReview } from "./register-review.ts"
-import { type Facts, type Suspect, Suspects } from "./suspects.ts"
+import { type Suspect, Suspects } from "./suspects.ts"
 import { Unusable } from "./unusable.ts"
 import { UseMemory } from "./use-memory.ts"
 import { WorldView } from "./world-view.ts"
@@ -42,16 +44,17 @@ export interface CorrelatorParts {
 
 export class Correlator {
   readonly #parts: CorrelatorParts
-  readonly #follower: Follower
   readonly #fleet: FleetMemory
+  readonly #baselines: BaselineMemory
   readonly #suspects = new Suspects()
   readonly #faults: FaultWatch
   readonly #bypasses: BypassWatch
-  readonly #inventory: InventoryMemory
+  readonly #coverage: CoverageWatch
+  readonly #hot: HotDevices
+  readonly #learner: Learner
   readonly #unusable: Unusable
   readonly #register: RegisterMemory
   readonly #use: UseMemory
-  readonly #lastUsers = new LastUsers()
   readonly #broken: BrokenWatch
   readonly #review: RegisterReview
   readonly #forget: Forget
@@ -61,13 +64,8 @@ export class Correlator {
   /** Judgements of devices since the start, and what they took. */
   #judged = 0
   #judgingMs = 0
-  /** Null where logins bind nothing. */
-  readonly #logins: LoginBindings | null
   readonly #view: WorldView
   readonly #writer: Writer
-  /** Null when all of it is learned. */
-  #recall: Generator<Recalled> | null
-  #recalled = 0
   /** What is being judged; taken anew when all devices that it concerns were. */
   #news: News | null = null
   /** Devices that were looked at during a sensor fault, to be judged after it: at most those that
@@ -80,10 +78,11 @@ export class Correlator {
     this.#parts = parts
     this.#memory = memory
     this.#fleet = new FleetMemory(config.analytics.scope.window)
-    this.#follower = new Follower(store)
+    this.#baselines = new BaselineMemory({ config, store })
     this.#faults = new FaultWatch(memory.openOf("sensor-fault"))
     this.#unusable = new Unusable(log)
     this.#bypasses = new BypassWatch(parts)
+    this.#coverage = new CoverageWatch(parts, memory.openOf("coverage"))
     this.#use = new UseMemory(store)
     this.#broken = new BrokenWatch(log)
     this.#review = new RegisterReview(store, log)
@@ -92,34 +91,49 @@ export class Correlator {
       store,
       config.analytics.scope.window + config.analytics.scope["allowed-lateness"],
     )
-    this.#logins = config["proxy-users"]?.bind
-      ? new LoginBindings({
-          tenant: config.tenant,
-          windowMs: config.identity["proxy-user-window"],
-        })
-      : null
     const unusable = (id: string, error: unknown) => this.#unusable.record(id, error)
-    this.#inventory = new InventoryMemory({ store, config, clock, unusable })
+    const inventory = new InventoryMemory({ store, config, clock, unusable })
+    const evidence = { store, config, inventory, unusable: this.#unusable }
+    this.#hot = new HotDevices({ ...evidence, clock })
+    const follower = new Follower(store)
+    const lastUsers = new LastUsers()
+    this.#learner = new Learner({
+      ...parts,
+      ...evidence,
+      follower,
+      suspects: this.#suspects,
+      hot: this.#hot,
+      fleet: this.#fleet,
+      baselines: this.#baselines,
+      faults: this.#faults,
+      bypasses: this.#bypasses,
+      coverage: this.#coverage,
+      lastUsers,
+    })
     this.#view = new WorldView({
       store,
       config,
       memory,
-      inventory: this.#inventory,
+      labels: new LabelMemory(store, memory, () => config.analytics.labels),
+      inventory,
+      hot: this.#hot,
       fleet: this.#fleet,
+      baselines: this.#baselines,
       register: this.#register,
       drifts: this.#bypasses,
       use: this.#use,
-      lastUsers: this.#lastUsers,
+      lastUsers,
       unusable: this.#unusable,
       log,
     })
     this.#writer = new Writer({
       ...parts,
       memory,
-      follower: this.#follower,
+      follower,
       bypasses: this.#bypasses,
+      baselines: this.#baselines,
+      coverage: this.#coverage,
     })
-    this.#recall = this.#beginRecall()
   }
 
   /**
@@ -133,6 +147,7 @@ export class Correlator {
       store.lastSeq(kind) - store.cursor(`correlator/${kind}`)
     return {
       ...this.#suspects.counts,
+      ...this.#hot.counts,
       findings: this.#memory.size,
       fleet_keys: this.#fleet.size,
       fault_pairs: this.#faults.size,
@@ -144,104 +159,28 @@ export class Correlator {
 
   /** True while there is more to do at once. */
   pass(): boolean {
-    if (this.#recall) {
-      this.#recallSome(this.#recall)
-      return true
-    }
-    this.#refreshInventory()
-    const news = this.#takeNews()
+    if (this.#learner.recallSome()) return true
+    this.#learner.refresh()
+    this.#news ??= this.#learner.takeNews()
+    const news = this.#news
     const now = this.#parts.clock()
     const due = this.#suspects.next(devicesAtOnce, now)
     const last = this.#suspects.ready(now).due === 0
     this.#judge(due, last ? news : null)
     const tookMs = this.#parts.clock() - now
-    this.#suspects.judged(due, tookMs, now)
+    const times = this.#hot.takeTimes()
+    const told = [...times.values()].reduce(
+      (sum, { judging, reading }) => sum + judging + reading,
+      0,
+    )
+    // What the commit took is shared by all.
+    const rest = Math.max(0, tookMs - told) / Math.max(1, due.length)
+    this.#suspects.judged(due, (id) => withRest(times.get(id), rest), now)
     this.#judged += due.length
     if (due.length > 0) this.#judgingMs += tookMs
     if (last) this.#news = null
     const { due: more, later } = this.#suspects.ready(now)
     return !news.empty || more + later > 0
-  }
-
-  #beginRecall(): Generator<Recalled> {
-    const { store, config, clock } = this.#parts
-    this.#recalled = 0
-    return recall(store, clock() - config.analytics.scope.window)
-  }
-
-  /** Nothing is judged before the past is known: a baseline half learned makes other findings. */
-  #recallSome(recalling: Generator<Recalled>): void {
-    try {
-      const { value } = recalling.next()
-      if (value) this.#learn({ ...value, app_events: [] }, true)
-      else {
-        this.#recall = null
-        this.#parts.log("info", "recalled", { records: this.#recalled })
-      }
-      this.#recalled += value ? value.attempts.length + value.flows.length : 0
-    } catch (error) {
-      // A broken-off reading cannot be resumed; to learn twice does no harm.
-      this.#recall = this.#beginRecall()
-      throw error
-    }
-  }
-
-  #takeNews(): News {
-    if (this.#news) return this.#news
-    const news = this.#follower.next()
-    try {
-      this.#bindLogins(news)
-      this.#learn(news, false)
-      this.#suspects.again(this.#fleet.toldOtherwise())
-    } catch (error) {
-      this.#follower.rollBack()
-      this.#bypasses.rollBack()
-      throw error
-    }
-    this.#news = news
-    return news
-  }
-
-  /** Before anything is learned from them: who logged in tells whose the connections are. */
-  #bindLogins(news: News): void {
-    const { attempts, flows } = news
-    const { devices } = this.#inventory.current
-    const bindings = this.#logins?.of([...attempts, ...flows], devices) ?? []
-    if (bindings.length === 0) return
-    this.#parts.store.append("bindings", bindings)
-    this.#refreshInventory()
-  }
-
-  #refreshInventory(): void {
-    const concerned = this.#inventory.refresh()
-    if (concerned) this.#suspects.inventoryChanged(this.#inventory.current, concerned)
-  }
-
-  #learn(facts: Facts, old: boolean): void {
-    const settings = joinSettings(this.#parts.config.identity)
-    const times = [...facts.attempts, ...facts.flows].map((fact) => Date.parse(fact.observed_at))
-    const from = times.reduce((least, time) => Math.min(least, time), Number.POSITIVE_INFINITY)
-    const to = times.reduce((most, time) => Math.max(most, time), Number.NEGATIVE_INFINITY)
-    const around = settings.connectToleranceMs
-    const events = Number.isFinite(from)
-      ? this.#view.events(from - settings.lookupBeforeMs - around, to + around)
-      : []
-    this.#suspects.take(facts, {
-      inventory: this.#inventory.current,
-      settings,
-      events,
-      old,
-      attempt: (attempt) => {
-        this.#fleet.noteAttempt(attempt)
-        this.#faults.note(attempt)
-      },
-      flow: (flow) => {
-        this.#fleet.noteFlow(flow)
-        if (!old) this.#bypasses.note(flow)
-        this.#lastUsers.note(flow)
-      },
-      unusable: (id, error) => this.#unusable.record(id, error),
-    })
   }
 
   /** `news` with the last devices of theirs: then they are done with. */
@@ -276,7 +215,7 @@ export class Correlator {
   }
 
   #judgeTogether(due: readonly Suspect[], news: News | null, now: number): void {
-    const operational = this.#faults.findings()
+    const operational = [...this.#faults.findings(), ...this.#coverage.findings(now)]
     const fault = this.#faults.fault !== null
     // A clock that was set back must not make it wait.
     const everyEntry = Math.abs(now - this.#everyEntryAt) >= everyEntryEvery
@@ -287,13 +226,15 @@ export class Correlator {
       judged = correlate(this.#view.at(now, { due, hits, operational, fault, everyEntry }))
     } while (!this.#writer.write(judged, done, this.#register.seq))
     if (done) this.#use.committed(hits)
-    this.#faults.stored(operational)
+    this.#faults.stored(operational.filter(({ analytic }) => analytic === "sensor-fault"))
+    this.#coverage.stored(operational.filter(({ analytic }) => analytic === "coverage"))
     this.#broken.note(judged.trials.broken, now)
     if (!everyEntry) return
     this.#everyEntryAt = now
     this.#suspects.again(this.#broken.due(now))
     this.#review.step(now)
     this.#forget.step(now)
+    this.#baselines.forgetStored(now)
   }
 
   /** While the sensor is at fault nobody is accused; who was looked at is judged after it. */
@@ -311,6 +252,10 @@ export class Correlator {
       log("error", "sensor-fault", { devices: fault.devices, destinations: fault.destinations })
     if (before && !fault) log("info", "sensor-fault-over", {})
   }
+}
+
+function withRest(took: { judging: number; reading: number } | undefined, rest: number) {
+  return { judging: (took?.judging ?? 0) + rest, reading: took?.reading ?? 0 }
 }
 
 /** Locked, full, unreadable: it passes, or the operator must act; no record is to blame. */

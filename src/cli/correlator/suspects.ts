@@ -19,9 +19,11 @@ const most = 200_000
  * IPv6 addresses a day. */
 const mostAddresses = 64
 
-/** A device rests so many times as long as judging it took: 2.5 % of a core at most. Below the shortest
- * rest, in milliseconds, it is not worth it. */
-const restFactor = 40
+/** A device rests so many times as long as judging it took: a tenth of a core at most, and a device with the most
+ * records that are looked at waits half a second. What had to be read of it comes only once. Below the
+ * shortest rest, in milliseconds, it is not worth it. */
+const restFactor = 10
+const restFactorOfReading = 3
 const shortestRest = 100
 /** Devices that rest share a fifth of a core, however many they are. */
 const restShare = 5
@@ -56,6 +58,8 @@ export interface Lesson {
   old: boolean
   attempt: (attempt: Attributed<Attempt>) => void
   flow: (flow: Attributed<Flow>) => void
+  /** Told of each app event of a device that is known. */
+  event?: (deviceId: string, event: AppEvent) => void
   /** Told of a record that cannot be used; the others are. */
   unusable: (id: string, error: unknown) => void
 }
@@ -109,7 +113,9 @@ export class Suspects {
     each(facts.flows, (fact) => lesson.flow(this.#connection(fact, indexes, due)))
     each(facts.app_events, (event) => {
       const { device_id } = devices.find(event.device)
-      if (device_id !== null && this.#seen.has(device_id)) due.add(device_id)
+      if (device_id === null) return
+      lesson.event?.(device_id, event)
+      if (this.#seen.has(device_id)) due.add(device_id)
     })
   }
 
@@ -192,10 +198,16 @@ export class Suspects {
    * coming rests before it is judged again, so that judging stays a small part of one core; it is
    * not forgotten, neither here nor by a restart, which judges all suspects anew.
    */
-  judged(devices: readonly Suspect[], tookMs: number, now: number): void {
-    const factor = Math.max(restFactor, restShare * this.#resting(now))
-    const rest = (tookMs / Math.max(1, devices.length)) * factor
+  judged(
+    devices: readonly Suspect[],
+    tookOf: (deviceId: string) => { judging: number; reading: number },
+    now: number,
+  ): void {
+    const shared = restShare * this.#resting(now)
     for (const { device_id } of devices) {
+      const { judging, reading } = tookOf(device_id)
+      const rest =
+        judging * Math.max(restFactor, shared) + reading * Math.max(restFactorOfReading, shared)
       this.#restUntil.delete(device_id)
       if (rest >= shortestRest) this.#restUntil.set(device_id, now + rest)
       if (this.#restUntil.size > most) forgetOldest(this.#restUntil)

@@ -12,6 +12,7 @@ export class Unusable {
   readonly #log: Log
   readonly #records = new Set<string>()
   readonly #devices = new Map<string, string>()
+  readonly #leftOut = new Set<string>()
 
   constructor(log: Log) {
     this.#log = log
@@ -26,6 +27,14 @@ export class Unusable {
 
   has(record: { id: string }): boolean {
     return this.#records.has(record.id)
+  }
+
+  /** A device has more app events than are looked at: told once, by how many are. */
+  eventsLeftOut(deviceId: string, lookedAt: number): void {
+    if (this.#leftOut.has(deviceId)) return
+    this.#leftOut.add(deviceId)
+    if (this.#leftOut.size > most) forgetOldest(this.#leftOut)
+    this.#log("warn", "app-events-left-out", { device_id: deviceId, looked_at: lookedAt })
   }
 
   /** Each new reason is told; the device is tried again with its next record. */

@@ -1,20 +1,22 @@
 /** The world as `correlate` takes it, put together from the store and what the correlator remembers. */
 import { createHash } from "node:crypto"
+import { BudgetState } from "../../alert/budget.ts"
 import { AlertState } from "../../alert/raise.ts"
 import type { FleetMemory } from "../../analytics/fleet-memory.ts"
 import type { Config } from "../../config.ts"
 import type { Store } from "../../evidence/store.ts"
 import type { RegisterHit } from "../../evidence/tables.ts"
 import type { Log } from "../../intercept/sensor-deps.ts"
-import type { AppEvent } from "../../record/app-event.ts"
 import type { JudgementContext, LookUp } from "../../record/attributed.ts"
 import type { Drift } from "../../record/drift.ts"
 import type { Finding } from "../../record/finding.ts"
 import type { Incident } from "../../record/incident.ts"
 import type { World } from "../../world.ts"
+import type { BaselineMemory } from "./baseline-memory.ts"
+import type { HotDevices } from "./hot-devices.ts"
 import type { InventoryMemory } from "./inventory-memory.ts"
-import { joinInputs, usableEvents } from "./join-inputs.ts"
 import type { JudgedMemory } from "./judged-memory.ts"
+import type { LabelMemory } from "./label-memory.ts"
 import type { LastUsers } from "./last-users.ts"
 import type { RegisterMemory } from "./register-memory.ts"
 import type { Suspect } from "./suspects.ts"
@@ -23,13 +25,18 @@ import type { UseMemory } from "./use-memory.ts"
 
 /** Incidents whose suppressed news is looked at in one pass. */
 const incidentsAtOnce = 50
+/** What a day's budget holds back is owed when the day is over, in milliseconds. */
+const budgetDay = 86_400_000
 
 export interface ViewParts {
   store: Store
   config: Config
   memory: JudgedMemory
+  labels: LabelMemory
   inventory: InventoryMemory
+  hot: HotDevices
   fleet: FleetMemory
+  baselines: BaselineMemory
   register: RegisterMemory
   use: UseMemory
   lastUsers: LastUsers
@@ -58,34 +65,34 @@ export class WorldView {
     this.#parts = parts
   }
 
-  /** App events of a span of time, without those that cannot be used. */
-  events(from: number, to: number): AppEvent[] {
-    return usableEvents(this.#parts, from, to)
-  }
-
   at(now: number, about: About): World {
     const { due, operational, fault } = about
-    const { store, config, memory } = this.#parts
+    const { store, config, memory, hot, labels } = this.#parts
     const latest = new Map(due.map((device) => [device.device_id, device.latest]))
+    const writer = { tenant: config.tenant, site: config.site, sensor_id: config["sensor-id"] }
     return {
       config,
-      writer: {
-        tenant: config.tenant,
-        site: config.site,
-        sensor_id: config["sensor-id"],
-      },
+      writer,
       now,
       newId: (key) => createHash("sha256").update(key).digest("hex").slice(0, 32),
-      devices: [...joinInputs(this.#parts, due)],
+      devices: due.map((device) => hot.ready(device)),
       register: this.#register(now, about),
-      operational: operational.filter((finding) => memory.isNew(finding)),
+      operational: [
+        ...operational.filter((finding) => memory.isNew(finding)),
+        ...labels.relabelled(),
+      ],
+      labels: labels.current,
+      budgets: this.#budgets(),
       contextOf: (deviceId) => this.#context(deviceId, latest.get(deviceId) ?? now, now, fault),
       // What was found before a sensor fault stands as it is: the fault says nothing about it.
       findingsOf: (deviceId) => (fault ? [] : memory.findingsOf(deviceId)),
-      dueIncidents: store.dueAlertStates(now, incidentsAtOnce),
-      withChanged: (changed, ids) => memory.withChanged(changed, ids),
-      incidents: (ids) => memory.incidents(ids),
-      told: (incident, findings) => this.#told(incident, findings),
+      dueIncidents: store.dueAlertStates(
+        now,
+        incidentsAtOnce,
+        Math.max(config.alerts["suppress-for"], budgetDay),
+      ),
+      rollUp: (changed, ids) => memory.rollUp(changed, ids, writer),
+      told: (incident, lead) => this.#told(incident, lead),
     }
   }
 
@@ -106,22 +113,21 @@ export class WorldView {
   }
 
   #context(deviceId: string, latest: number, now: number, fault: boolean): JudgementContext {
-    const { inventory, fleet, register, drifts } = this.#parts
+    const { inventory, fleet, baselines, register, drifts } = this.#parts
     return {
-      apps: [...inventory.current.appRegister],
+      apps: inventory.current.appRegister,
       register: register.entries(now),
       accepted_elsewhere: fleet.acceptedElsewhere(deviceId, latest),
-      baseline: fleet.baseline(deviceId, latest),
+      stack_devices: fleet.stackDevices(deviceId, latest),
+      baselines: baselines.of(deviceId, latest),
       drifts,
       sensor_fault: fault,
       now: latest,
     }
   }
 
-  #told(incident: Incident, findings: readonly Finding[]): ReturnType<World["told"]> {
+  #told(incident: Incident, lead: Finding): ReturnType<World["told"]> {
     const { store, inventory } = this.#parts
-    const lead = findings.find(({ id }) => id === incident.lead_finding)
-    if (!lead) throw new Error(`correlator: incident ${incident.id} has no lead finding`)
     const user = inventory.current.devices.get(lead.key.device_id)?.user ?? null
     return {
       lead,
@@ -134,6 +140,17 @@ export class WorldView {
       },
       previous: this.#alertState(incident.id),
     }
+  }
+
+  /** One that cannot be read counts as none: a day's budget begins anew. */
+  #budgets(): World["budgets"] {
+    const { store, log } = this.#parts
+    return store.alertBudgets().flatMap(({ tenant, body }) => {
+      const parsed = BudgetState.safeParse(body)
+      if (parsed.success) return [{ tenant, state: parsed.data }]
+      log("error", "alert-budget-unusable", { tenant, reason: parsed.error.message })
+      return []
+    })
   }
 
   /** One that cannot be read counts as none: what was told is told again, under its first id. */

@@ -72,6 +72,7 @@ function records(cases: readonly Case[]): BundleFile[] {
     ...of("register", ({ register }) => register),
     ...of("register-changes", ({ register_changes }) => register_changes),
     ...of("drifts", ({ drifts }) => drifts),
+    ...of("labels", ({ labels }) => labels),
     ...of("findings", ({ finding }) => [finding]),
     ...of("incidents", ({ incident }) => (incident ? [incident] : [])),
     ...of("alerts", ({ alerts }) => alerts),

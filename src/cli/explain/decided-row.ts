@@ -43,6 +43,7 @@ function tableOf(analytic: Finding["analytic"]): readonly Row[] {
       return pinEffectTable
     case "ca-missing":
     case "sensor-fault":
+    case "coverage":
       return []
   }
 }

@@ -20,6 +20,7 @@ export interface Explanation {
   alerts: Case["alerts"]
   register: Case["register"]
   drifts: Case["drifts"]
+  labels: Case["labels"]
 }
 
 export function explanationOf(known: Case): Explanation {
@@ -41,5 +42,6 @@ export function explanationOf(known: Case): Explanation {
     alerts: known.alerts,
     register: known.register,
     drifts: known.drifts,
+    labels: known.labels,
   }
 }

@@ -1,21 +1,26 @@
 /** Everything stored that bears on one finding: what it rests on, and what held at that time. */
 import { incidentId } from "../../analytics/incidents.ts"
+import { LabelIndex } from "../../analytics/labels.ts"
 import { postureAt } from "../../analytics/posture-at.ts"
 import type { Store } from "../../evidence/store.ts"
+import type { JoinSettings } from "../../identity/settings.ts"
 import type { Alert } from "../../record/alert.ts"
 import type { App } from "../../record/app.ts"
 import type { AppEvent } from "../../record/app-event.ts"
 import type { Attempt } from "../../record/attempt.ts"
 import type { Binding } from "../../record/binding.ts"
 import type { Device } from "../../record/device.ts"
-import type { Drift } from "../../record/drift.ts"
+import { type Drift, pairEntryId } from "../../record/drift.ts"
 import type { Finding } from "../../record/finding.ts"
 import type { Flow } from "../../record/flow.ts"
 import { matchesHost, parseHostPattern } from "../../record/host-pattern.ts"
 import type { Incident } from "../../record/incident.ts"
+import type { Label } from "../../record/label.ts"
 import type { Posture } from "../../record/posture.ts"
 import type { AuditedEntry, RegisterChange } from "../../record/register-change.ts"
 import type { RegisterEntry } from "../../record/register-entry.ts"
+import { namedDevices } from "../named-devices.ts"
+import { type LeftOut, leftOut } from "./left-out.ts"
 
 export interface Case {
   finding: Finding
@@ -35,9 +40,13 @@ export interface Case {
   register: RegisterEntry[]
   register_changes: RegisterChange[]
   drifts: Drift[]
+  /** Flows of taps that were not counted. */
+  left_out: LeftOut[]
+  /** What people said that covers it, and was not taken back. */
+  labels: Label[]
 }
 
-export function gather(store: Store, finding: Finding): Case {
+export function gather(store: Store, finding: Finding, settings?: JoinSettings): Case {
   const { key } = finding
   const of = <K extends "attempts" | "flows" | "app-events">(kind: K) =>
     finding.evidence_ids.flatMap((id) => store.get(kind, id) ?? []).sort(byTime)
@@ -56,9 +65,12 @@ export function gather(store: Store, finding: Finding): Case {
   )
   const apps = [...store.all("apps")].filter((app) => app.app_id === key.app_id)
   const clients = [...new Set([...attempts, ...flows].map((each) => each.client_ip))]
-  const bindings = clients
-    .flatMap((address) => store.bindingsOf(address))
-    .filter((binding) => binding.device_id === key.device_id && overlaps(binding, finding))
+  const bindings = bindingsTo(
+    finding,
+    store,
+    clients.flatMap((address) => store.bindingsOf(address)),
+  ).filter((binding) => overlaps(binding, finding))
+  const pairs = key.app_id === null ? [] : [pairEntryId(key.app_id, key.destination)]
   const others = [...postures, ...apps, ...bindings].map(({ id }) => id)
   return {
     finding,
@@ -76,8 +88,16 @@ export function gather(store: Store, finding: Finding): Case {
     bindings,
     register: [...ids].flatMap((id) => store.get("register", id) ?? []),
     register_changes: changes,
-    drifts: store.driftsOf([...ids]),
+    drifts: store.driftsOf([...ids, ...pairs]),
+    left_out: leftOut(store, finding, clients, settings),
+    labels: labelsOver(store, finding),
   }
+}
+
+function labelsOver(store: Store, finding: Finding): Label[] {
+  const labels = new LabelIndex()
+  labels.add(store.all("labels"))
+  return labels.covering(finding).sort(byTime)
 }
 
 export function byTime(a: { observed_at: string; id: string }, b: typeof a): number {
@@ -94,6 +114,19 @@ function posturesThen(all: readonly Posture[], finding: Finding): Posture[] {
     return ms > from && ms <= to && (profile === finding.key.profile || profile === "device")
   })
   return [...(first ? [first] : []), ...later].sort(byTime)
+}
+
+/** Those that mean the device, by its key or by names that inventory knows now. */
+function bindingsTo(
+  { tenant, key }: Finding,
+  store: Store,
+  bindings: readonly Binding[],
+): Binding[] {
+  const { deviceOf } = namedDevices(store, tenant, bindings)
+  return bindings.filter(({ device_id, names }) => {
+    const meant = device_id ?? (names && deviceOf(names).device_id)
+    return meant === key.device_id
+  })
 }
 
 function overlaps({ valid_from, valid_to }: Binding, finding: Finding): boolean {

@@ -11,6 +11,10 @@ export function named(store: Store, id: string): Named {
   const finding = store.get("findings", id)
   if (finding) return { kind: "finding", findings: [finding] }
   const alert = store.get("alerts", id)
+  if (alert?.digest)
+    throw new Error(
+      `${id} is a digest of alerts that were held back; explain one of its incidents: ${alert.digest.incident_ids.slice(0, 3).join(", ")}`,
+    )
   const incident = store.get("incidents", alert?.incident_id ?? id)
   if (!alert && !incident)
     throw new Error(

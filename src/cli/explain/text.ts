@@ -21,7 +21,12 @@ export function explanationText(explained: Explanation): string {
     `destination  ${key.destination}`,
     `seen         ${finding.first_seen} to ${finding.last_seen}, ${finding.refusals} tries refused, ${finding.control_flows} control flows used`,
     `incident     ${incident ? `${incident.id}, ${incident.state}, ${incident.device_count} devices` : "none"}`,
-    ...alerts.map((alert) => `alert        ${alert.id}, ${alert.news} ${alert.observed_at}`),
+    ...alerts.map(
+      (alert) =>
+        `alert        ${alert.id}, ${alert.news} ${alert.observed_at}${alert.state === "held" ? ", held back by the budget of its day" : ""}`,
+    ),
+    ...(finding.label ? [`label        ${finding.label.label}, ${finding.label.standing}`] : []),
+    ...section("What people say", finding.label?.why ?? []),
     ...section("Why", why),
     ...section("Channels", explained.channels.flatMap(channelLines)),
     ...section("What decided", decidedLines(decided)),

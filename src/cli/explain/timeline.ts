@@ -28,9 +28,21 @@ export function timelineOf(known: Case): TimelineRow[] {
     ...known.drifts.map((each) =>
       row("drift", each, `${each.entry_id}: ${each.sign}, ${each.was} -> ${each.now}`),
     ),
+    ...known.left_out.map(({ is, count, at, because }) => ({
+      at,
+      what: "flow" as const,
+      text: `${count} of taps not counted, ${leftOutWords[is]}; the last: ${because}`,
+      id: null,
+    })),
     ...known.alerts.map((each) => row("alert", each, `${each.news}: ${each.summary}`)),
   ]
   return [...seen, ...gapsIn(seen), ...around].sort(inTime)
+}
+
+const leftOutWords = {
+  own: "sessions of the sensor",
+  again: "told of by another flow, too",
+  unproven: "as control: they may be sessions of the sensor",
 }
 
 function row(

@@ -14,6 +14,8 @@ export interface ExportOptions {
   kinds: readonly string[]
   /** Leaves out what was observed before (epoch milliseconds). */
   sinceMs?: number
+  /** What goes out in place of a record, as JSON: pseudonyms in place of names. */
+  rewrite?: (body: string) => string
   /** Takes whole lines; false when nobody reads any more. The next chunk waits for it. */
   write: (lines: string) => Promise<boolean>
 }
@@ -29,7 +31,8 @@ export async function exportRecords(options: ExportOptions): Promise<number> {
   let chunk = ""
   for (const kind of wanted) {
     const start = `{"record":${JSON.stringify(kinds[kind].record)},`
-    for (const body of options.store.bodies(kind, options.sinceMs)) {
+    for (const stored of options.store.bodies(kind, options.sinceMs)) {
+      const body = options.rewrite?.(stored) ?? stored
       chunk += `${start}${body.slice(1)}\n`
       count += 1
       if (chunk.length < chunkLength) continue

@@ -7,7 +7,7 @@
  */
 import { createHash } from "node:crypto"
 import { type Kind, kindNames, kindOfRecord, kinds, type RecordOf } from "../../record/kinds.ts"
-import { type Problem, problemOf } from "./problem.ts"
+import { type Problem, problemOf } from "../../record/problem.ts"
 
 export interface ImportContext {
   defaults: { tenant: string; site: string; sensor_id: string }

@@ -4,7 +4,7 @@
  */
 import { type Shape, shapeOf } from "../../evidence/schema-shape.ts"
 import { type Kind, kinds } from "../../record/kinds.ts"
-import type { Problem } from "./problem.ts"
+import type { Problem } from "../../record/problem.ts"
 
 export const flatKinds: readonly Kind[] = ["devices", "bindings", "apps", "postures", "app-events"]
 

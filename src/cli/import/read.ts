@@ -5,9 +5,9 @@ import { pipeline, type Readable } from "node:stream"
 import { createGunzip } from "node:zlib"
 import { type CsvError, parse } from "csv-parse"
 import { type Kind, kindNames, kindOfRecord, kinds } from "../../record/kinds.ts"
+import type { Problem } from "../../record/problem.ts"
 import { flatKinds, objectOf, unknownColumns } from "./csv.ts"
 import { linesOf, longestLine } from "./lines.ts"
-import type { Problem } from "./problem.ts"
 
 export interface ReadLine {
   line: number
@@ -18,9 +18,13 @@ export interface ReadLine {
   problem: Problem | null
 }
 
-/** `-` reads the given standard input. The name tells the form: `.csv`, else lines of JSON. */
-export async function* readLines(file: string, stdin: Readable): AsyncGenerator<ReadLine> {
-  const kind = kindByName(file)
+/** `-` reads the given standard input. The name tells the form: `.csv`, else lines of JSON; and the kind,
+ * unless it is said. */
+export async function* readLines(
+  file: string,
+  stdin: Readable,
+  kind = kindByName(file),
+): AsyncGenerator<ReadLine> {
   const bytes = bytesOf(file, stdin)
   if (/\.csv(\.gz)?$/i.test(file)) yield* readCsv(bytes, kind)
   else yield* readJson(bytes, kind)

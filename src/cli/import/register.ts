@@ -7,10 +7,10 @@ import type { Store } from "../../evidence/store.ts"
 import { hasEnded } from "../../policy/register/register-health.ts"
 import { scopeConditions } from "../../policy/register/register-index.ts"
 import { widthOf } from "../../policy/register/scope-width.ts"
+import type { Problem } from "../../record/problem.ts"
 import type { RegisterEntry } from "../../record/register-entry.ts"
 import { longestBypass } from "../bypass/end-time.ts"
 import { refuseTooWide } from "../bypass/scope-flags.ts"
-import type { Problem } from "./problem.ts"
 
 export interface RegisterImport {
   what: "added" | "known" | "updated" | "conflicts" | "bad"

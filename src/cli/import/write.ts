@@ -1,9 +1,10 @@
 /** Imported records on their way into the store, in the order of their lines. */
 import { isDeepStrictEqual } from "node:util"
 import type { Store } from "../../evidence/store.ts"
+import { durationText } from "../../record/duration.ts"
 import type { RecordOf } from "../../record/kinds.ts"
+import type { Problem } from "../../record/problem.ts"
 import { type Completed, type ImportableKind, idAgain } from "./complete.ts"
-import type { Problem } from "./problem.ts"
 import { importEntry, type RegisterImporter } from "./register.ts"
 
 export type Written = "added" | "known" | "updated" | "conflicts" | "bad"
@@ -14,16 +15,46 @@ export interface Outcome {
   tell: Problem | null
 }
 
+/** As `finding mark` and `coverage accept` have it. */
+const longest = 366 * 86_400_000
+
 /** Writes one record. */
 export function writeRecord(importer: RegisterImporter, completed: Completed): Outcome {
   const { store } = importer
   const { kind, record } = asStored(store, completed)
   if (kind === "register") return importEntry(importer, record as RecordOf["register"])
+  const lasting = lastsTooLong(completed, importer.now)
+  if (lasting) return { what: "bad", tell: lasting }
+  if (kind === "labels") return importLabel(importer, record as RecordOf["labels"])
   const count = store.append(kind, [record as RecordOf[typeof kind]])
+  if (count.erased !== undefined) {
+    const text = "its device was erased; `pinsensor erase DEVICE --allow-return` lets it come back"
+    return { what: "bad", tell: { field: "device_id", text } }
+  }
   if (count.added > 0) return { what: "added", tell: null }
   if (count.updated > 0) return { what: "updated", tell: null }
   if (count.conflicts === 0) return { what: "known", tell: null }
   const text = `${record.id} is stored with other content, which is kept; give this one another id`
+  return { what: "conflicts", tell: { field: "id", text } }
+}
+
+/** What silences alerts or accepts a gap ends within a year of when it was said, or of now, here as elsewhere. */
+function lastsTooLong({ kind, record }: Completed, now: number): Problem | null {
+  if (kind !== "labels" && kind !== "coverage-acceptances") return null
+  const field = kind === "labels" ? "expires_at" : "review_at"
+  const end: unknown = Reflect.get(record, field)
+  const from = Math.max(now, Date.parse(record.observed_at))
+  if (typeof end !== "string" || Date.parse(end) <= from + longest) return null
+  const text = `lies more than ${durationText(longest)} ahead, and nobody says anything for so long; give it an earlier end`
+  return { field, text }
+}
+
+/** What was said elsewhere counts as it stands; the audit says besides who brought it in. */
+function importLabel({ store, who }: RegisterImporter, label: RecordOf["labels"]): Outcome {
+  const { added, known } = store.putLabels([label], who)
+  if (added > 0) return { what: "added", tell: null }
+  if (known > 0) return { what: "known", tell: null }
+  const text = `${label.id} is stored with other content, which is kept; give this one another id`
   return { what: "conflicts", tell: { field: "id", text } }
 }
 

@@ -34,7 +34,7 @@ export interface Answer {
   /** Under which id the register counts it; null where nothing passes. */
   bypass: string | null
   splice_cause: Decision["splice_cause"]
-  device: Pick<ConnectionFacts, "device_id" | "device_groups">
+  device: Pick<ConnectionFacts, "device_id" | "device_groups" | "device_personal">
   /** What is dialled for a splice; null: nothing is, or it is not known. */
   dials: {
     addresses: readonly string[]
@@ -86,7 +86,11 @@ export async function answerTo(
     by: decision.rule,
     bypass: bypassIdOf(decision),
     splice_cause: decision.splice_cause,
-    device: { device_id: facts.device_id, device_groups: facts.device_groups },
+    device: {
+      device_id: facts.device_id,
+      device_groups: facts.device_groups,
+      device_personal: facts.device_personal ?? false,
+    },
     dials,
     why,
     steps: explained.steps,
@@ -195,7 +199,11 @@ function deviceOf(
 ): Answer["device"] {
   if (device !== null || groups.length > 0) {
     const known = device === null ? null : store?.device(config.tenant, device)
-    return { device_id: device, device_groups: [...groups, ...(known?.groups ?? [])] }
+    return {
+      device_id: device,
+      device_groups: [...groups, ...(known?.groups ?? [])],
+      device_personal: known?.ownership === "personal",
+    }
   }
   const clients = new ClientDevices(config, silent, () => true)
   if (store) clients.readFrom(store)

@@ -19,6 +19,7 @@ export async function policyList(args: readonly string[]): Promise<void> {
   const listed = {
     revision: policyRevision(config),
     rules: config.rules,
+    privacy: config.privacy,
     lists: listStandings(config.lists, config.control.mode).map(listOf),
     register,
     control: shownSettings(ControlSettings, config.control),
@@ -69,11 +70,13 @@ function text(
   config: Config,
   {
     revision,
+    privacy,
     lists,
     register,
     control,
   }: {
     revision: string
+    privacy: Config["privacy"]
     lists: readonly Listed[]
     register: Counts | null
     control: unknown
@@ -83,6 +86,7 @@ function text(
     `policy ${revision}; asked in this order, and what nothing decides is inspected`,
     ...section("Rules", config.rules.map(describeRule), "none"),
     ...section("Register", register === null ? [] : registerLines(register), "there is none yet"),
+    ...section("Privacy", [personalLine(privacy)], "none"),
     ...section("Lists", lists.map(listLine), "none"),
     ...section("Control", controlLines(control), "none"),
   ])
@@ -98,6 +102,11 @@ function registerLines({ in_force, proposed, ended, declared }: Counts): string[
     `in force: ${kinds.length > 0 ? kinds.join(", ") : "none"} (a person's before the lists, the sensor's after them)`,
     `beside them: ${proposed} proposed, ${ended} ended, ${declared} declared by the configuration`,
   ]
+}
+
+function personalLine({ "personal-devices": choice }: Config["privacy"]): string {
+  const does = choice === "splice" ? "not inspected (private)" : "inspected like any other"
+  return `personal-devices (${choice}): connections of devices that inventory says are a person's own are ${does}`
 }
 
 function listLine({ name, do: choice, in_force, inspected, sources, about }: Listed): string {

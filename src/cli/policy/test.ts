@@ -15,9 +15,10 @@ function text(question: Question, answer: Answer): string {
   const { client, listener, sni, connectHost, destinationIp, port } = question
   const { device } = answer
   const groups = device.device_groups.length > 0 ? `, of ${device.device_groups.join(", ")}` : ""
+  const whose = device.device_personal ? ", a person's own" : ""
   const asked = connectHost === null ? `${destinationIp}:${port}` : `CONNECT ${connectHost}:${port}`
   return printableLines([
-    `client ${client}: ${device.device_id ?? "no device is known"}${groups}`,
+    `client ${client}: ${device.device_id ?? "no device is known"}${groups}${whose}`,
     `by listener ${listener.name}: ${asked}, SNI ${sni ?? "none"}`,
     ...answer.why,
     `=> ${answer.do}${answer.splice_cause === null ? "" : ` (${answer.splice_cause})`} by ${answer.by}${dialled(answer)}`,

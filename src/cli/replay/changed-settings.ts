@@ -4,6 +4,7 @@
  */
 import { parse } from "yaml"
 import { z } from "zod"
+import { AnalyticsSettings } from "../../analytics/settings.ts"
 import { Config } from "../../config.ts"
 import { shownSettings } from "../shown-config.ts"
 
@@ -31,7 +32,10 @@ export function withSettings(
 function setOne(config: Config, text: string): SetKey {
   const equals = text.indexOf("=")
   if (equals < 1) throw new Error(`--set ${text}: write KEY=VALUE, as in --set scope.refusals=4`)
-  const [key, schema] = settingNamed(text.slice(0, equals).trim())
+  const name = text.slice(0, equals).trim()
+  const below = overrideNamed(config, name)
+  if (below) return setOverride(config, text, below)
+  const [key, schema] = settingNamed(name)
   const value = readValue(text, schema)
   const path = key.split(".")
   const last = path.pop() ?? ""
@@ -41,15 +45,52 @@ function setOne(config: Config, text: string): SetKey {
   return { key, was, now: shownSettings(schema, value) }
 }
 
-function readValue(text: string, schema: z.ZodType): unknown {
-  const written = text.slice(text.indexOf("=") + 1).trim()
-  let value: unknown
+/** `overrides.NAME.AN1725.TimeWindow`: a key of the override of that name. */
+function overrideNamed(config: Config, name: string): [override: string, key: string] | null {
+  const [, override, key] = /^(?:analytics\.)?overrides\.([^.]+)\.(.+)$/.exec(name) ?? []
+  if (override === undefined || key === undefined) return null
+  const names = config.analytics.overrides.map((each) => each.name)
+  if (names.includes(override)) return [override, key.replace(/^set\./, "")]
+  const known = names.length === 0 ? "there are none" : `there are ${names.slice(0, 5).join(", ")}`
+  throw new Error(`--set ${name}: the configuration has no override ${override}; ${known}`)
+}
+
+/** Set through the schema of the whole list, so that what may not differ is refused here too. */
+function setOverride(config: Config, text: string, [name, key]: [string, string]): SetKey {
+  const schema = AnalyticsSettings.shape.overrides
+  const shown = shownSettings(schema, config.analytics.overrides) as ShownOverride[]
+  const override = shown.find((each) => each.name === name)
+  const [part = "", setting = "", ...more] = key.split(".")
+  if (!override || more.length > 0 || setting === "")
+    throw new Error(`--set ${text}: write overrides.${name}.AN1725.TimeWindow=5m, or the like`)
+  const was = override.set[part]?.[setting]
+  override.set[part] = { ...override.set[part], [setting]: written(text) }
+  const parsed = schema.safeParse(shown)
+  if (!parsed.success) throw new Error(`--set ${text}: ${z.prettifyError(parsed.error)}`)
+  config.analytics.overrides = parsed.data
+  const now = (shownSettings(schema, parsed.data) as ShownOverride[]).find(
+    (each) => each.name === name,
+  )
+  return { key: `analytics.overrides.${name}.${key}`, was, now: now?.set[part]?.[setting] }
+}
+
+interface ShownOverride {
+  name: string
+  set: Record<string, Record<string, unknown> | undefined>
+}
+
+/** As YAML reads it, else the text itself. */
+function written(text: string): unknown {
+  const value = text.slice(text.indexOf("=") + 1).trim()
   try {
-    value = parse(written)
+    return parse(value)
   } catch {
-    value = written
+    return value
   }
-  const parsed = schema.safeParse(value)
+}
+
+function readValue(text: string, schema: z.ZodType): unknown {
+  const parsed = schema.safeParse(written(text))
   if (parsed.success) return parsed.data
   throw new Error(`--set ${text}: ${z.prettifyError(parsed.error)}`)
 }

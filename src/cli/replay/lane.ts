@@ -5,6 +5,7 @@
  */
 import { FleetMemory } from "../../analytics/fleet-memory.ts"
 import { judgeDevice } from "../../analytics/judge.ts"
+import { type LabelIndex, labelled } from "../../analytics/labels.ts"
 import { settle } from "../../analytics/settle.ts"
 import type { Config } from "../../config.ts"
 import type { Store } from "../../evidence/store.ts"
@@ -15,16 +16,21 @@ import type { Log } from "../../intercept/sensor-deps.ts"
 import { outcomeOf } from "../../observe/outcome.ts"
 import type { Attempt } from "../../record/attempt.ts"
 import type { JudgementContext } from "../../record/attributed.ts"
+import type { BaselineChange } from "../../record/baseline-change.ts"
 import type { Drift } from "../../record/drift.ts"
 import type { Finding } from "../../record/finding.ts"
 import type { RegisterEntry } from "../../record/register-entry.ts"
+import { BaselineMemory } from "../correlator/baseline-memory.ts"
+import type { EvidenceParts } from "../correlator/evidence-parts.ts"
 import { FaultWatch } from "../correlator/fault-watch.ts"
-import { type EvidenceParts, joinInputs, usableEvents } from "../correlator/join-inputs.ts"
+import { joinInputs } from "../correlator/join-inputs.ts"
+import { eventsAround } from "../correlator/known-events.ts"
 import { type Facts, type Suspect, Suspects } from "../correlator/suspects.ts"
+import { tellingFlows } from "../correlator/telling-flows.ts"
 import { Unusable } from "../correlator/unusable.ts"
 import { ReplayedFindings } from "./replayed-findings.ts"
 
-/** Devices for which app events are read together; connections are read for one at a time. */
+/** Devices taken from those that wait at a time. */
 const devicesAtOnce = 500
 /** Answers about drifts remembered between spans; beyond it all are forgotten, and looked up again. */
 const mostDrifts = 1_000
@@ -35,6 +41,10 @@ export interface LaneParts {
   store: ReplayStore
   config: Config
   inventory: Inventory
+  /** What persons said of the baseline. */
+  statements: readonly BaselineChange[]
+  /** What they said of findings: it holds for the past too (docs/alerts.md). */
+  labels: LabelIndex
   log: Log
   /** Outcomes are made anew of the phase facts, with the fast window of the configuration. */
   fromPhases: boolean
@@ -46,6 +56,7 @@ export class Lane {
   readonly #evidence: EvidenceParts
   readonly #suspects = new Suspects()
   readonly #fleet: FleetMemory
+  readonly #baselines: BaselineMemory
   readonly #faults = new FaultWatch([])
   readonly #unusable: Unusable
   readonly #drifts = new Map<string, Drift[]>()
@@ -55,10 +66,11 @@ export class Lane {
   #outcomesChanged = 0
 
   constructor(parts: LaneParts) {
-    const { store, config, inventory, log, fromPhases } = parts
+    const { store, config, inventory, statements, log, fromPhases } = parts
     this.#parts = parts
     this.#unusable = new Unusable(log)
     this.#fleet = new FleetMemory(config.analytics.scope.window)
+    this.#baselines = new BaselineMemory({ config, statements })
     this.#evidence = {
       store: fromPhases ? this.#rejudging(store) : store,
       config,
@@ -78,12 +90,8 @@ export class Lane {
     const attempts = fromPhases
       ? facts.attempts.map((fact) => this.#counted(fact, this.#fromPhases(fact)))
       : facts.attempts
-    const times = [...attempts, ...facts.flows].map((fact) => Date.parse(fact.observed_at))
-    const from = times.reduce((least, time) => Math.min(least, time), Number.POSITIVE_INFINITY)
-    const to = times.reduce((most, time) => Math.max(most, time), Number.NEGATIVE_INFINITY)
-    const around = settings.connectToleranceMs
-    const before = settings.lookupBeforeMs + around
-    const events = times.length > 0 ? usableEvents(this.#evidence, from - before, to + around) : []
+    const events = eventsAround(this.#evidence, [...attempts, ...facts.flows])
+    const telling = tellingFlows(this.#evidence, facts.flows)
     this.#suspects.take(
       { ...facts, attempts },
       {
@@ -93,9 +101,13 @@ export class Lane {
         old: false,
         attempt: (attempt) => {
           this.#fleet.noteAttempt(attempt)
+          this.#baselines.noteAttempt(attempt)
           this.#faults.note(attempt)
         },
-        flow: (flow) => this.#fleet.noteFlow(flow),
+        flow: (flow) => {
+          const fact = telling(flow.fact)
+          if (fact) this.#baselines.noteFlow({ ...flow, fact })
+        },
         unusable: (id, error) => this.#unusable.record(id, error),
       },
     )
@@ -144,7 +156,9 @@ export class Lane {
     before: readonly Finding[],
   ): readonly Finding[] {
     try {
-      return settle(before, judgeDevice(joinDevice(input), context, this.#parts.config.analytics))
+      const { analytics } = this.#parts.config
+      const judged = judgeDevice(joinDevice(input), context, analytics)
+      return settle(before, judged, (one) => labelled(one, this.#parts.labels, analytics.labels))
     } catch (error) {
       this.#unusable.device(input.device_id, error)
       return []
@@ -161,7 +175,8 @@ export class Lane {
       apps: [...this.#parts.inventory.appRegister],
       register: [...register],
       accepted_elsewhere: this.#fleet.acceptedElsewhere(deviceId, now),
-      baseline: this.#fleet.baseline(deviceId, now),
+      stack_devices: this.#fleet.stackDevices(deviceId, now),
+      baselines: this.#baselines.of(deviceId, now),
       drifts: { get: (id) => this.#driftsOf(id) },
       sensor_fault: fault,
       now,
@@ -194,7 +209,10 @@ export class Lane {
       attemptsOf: (ip, from, to, limit) =>
         store.attemptsOf(ip, from, to, limit).map((fact) => this.#fromPhases(fact)),
       flowsOf: (ip, from, to, limit) => store.flowsOf(ip, from, to, limit),
+      beginOfNewest: (clients, from, to, most) => store.beginOfNewest(clients, from, to, most),
       appEventsBetween: (from, to) => store.appEventsBetween(from, to),
+      appEventsNaming: (names, from, to, limit) => store.appEventsNaming(names, from, to, limit),
+      appEventCount: (from, to, most) => store.appEventCount(from, to, most),
     }
   }
 

@@ -2,11 +2,16 @@
  * One replay of a store. In: the store, which is only read, and settings. Out: findings under each
  * of them. Nothing is sent and nothing stored.
  */
+
+import { BaselineStatements } from "../../analytics/baseline-statements.ts"
+import { LabelIndex } from "../../analytics/labels.ts"
 import type { Config } from "../../config.ts"
 import type { Store } from "../../evidence/store.ts"
 import { inventory } from "../../identity/inventory.ts"
+import { posturesKept } from "../../identity/posture-history.ts"
 import { joinSettings } from "../../identity/settings.ts"
 import type { Log } from "../../intercept/sensor-deps.ts"
+import type { BaselineChange } from "../../record/baseline-change.ts"
 import type { Finding } from "../../record/finding.ts"
 import { Lane } from "./lane.ts"
 import { PastRegister } from "./past-register.ts"
@@ -45,13 +50,14 @@ export function replay(options: ReplayOptions): Replayed {
   const first = configs[0]?.config
   if (!first) throw new Error("replay: there is nothing to replay under")
   const { from, to } = spanOf(store, options)
-  const leadIn = Math.max(...configs.map(({ config }) => config.analytics.scope.window))
+  const statements = [...store.all("baseline-changes")]
+  const leadIn = Math.max(...configs.map((each) => leadInOf(each.config, statements, from)))
   const who = inventory(
     {
       tenant: first.tenant,
       bindings: store.bindings(from - leadIn - bindingsBefore, to + day),
       devices: store.current("devices"),
-      postures: store.all("postures"),
+      postures: (deviceId) => store.posturesOf(deviceId, posturesKept),
       apps: store.current("apps"),
     },
     joinSettings(first.identity),
@@ -60,7 +66,11 @@ export function replay(options: ReplayOptions): Replayed {
     ...configs.map(({ config }) => config.analytics.scope["allowed-lateness"]),
   )
   const register = new PastRegister(store, Math.max(leadIn + lateness, day))
-  const lanes = configs.map((each) => new Lane({ ...each, store, inventory: who, log }))
+  const labels = new LabelIndex()
+  labels.add(store.all("labels"))
+  const lanes = configs.map(
+    (each) => new Lane({ ...each, labels, statements, store, inventory: who, log }),
+  )
   let records = 0
   for (const progress of walk({ store, lanes, register, from, to, leadIn, span })) {
     records = progress.records
@@ -72,6 +82,25 @@ export function replay(options: ReplayOptions): Replayed {
     records,
     lanes: lanes.map((lane) => ({ findings: lane.findings.all(), ...lane.counts })),
   }
+}
+
+/** So much of the past tells what was known when the replay begins: evidence of the first devices, and
+ * what the baseline was learned from, be it before a freeze that still holds. */
+function leadInOf(
+  { tenant, analytics }: Config,
+  statements: readonly BaselineChange[],
+  from: number,
+): number {
+  const said = new BaselineStatements()
+  const apps = new Set([""])
+  for (const change of statements) {
+    if (change.tenant !== tenant) continue
+    said.add(change)
+    if (change.what === "frozen") apps.add(change.app_id ?? "")
+  }
+  const learned = [...apps].map((app) => said.learnedUntil(app, from))
+  const back = Math.max(...learned.map((until) => from - until)) + analytics.baseline.window
+  return Math.max(analytics.scope.window, back)
 }
 
 /** What is asked for, no longer than what there is. */

@@ -12,7 +12,7 @@ import type { PastRegister } from "./past-register.ts"
 const batch = 2_000
 
 export interface Walk {
-  store: Pick<Store, "inTime" | "firstTime" | "appEventsBetween">
+  store: Pick<Store, "inTime" | "firstTime">
   lanes: readonly Lane[]
   register: PastRegister
   /** What is judged, [from, to) in epoch milliseconds. */
@@ -41,8 +41,8 @@ export function* walk({ store, lanes, register, from, to, leadIn, span }: Walk) 
       records += facts.attempts.length + facts.flows.length
       yield
     }
-    const events = store.appEventsBetween(start, end)
-    if (events.length > 0) for (const lane of lanes) lane.learn({ ...none, app_events: events })
+    for (const events of batches(store.inTime("app-events", start, end)))
+      for (const lane of lanes) lane.learn({ ...none, app_events: events })
   }
   const progress = (at: number): Progress => ({
     records,

@@ -6,6 +6,7 @@ import { createServer } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
 import { type Config, listenersOf } from "../../config.ts"
 import { openStore } from "../../evidence/open.ts"
+import { checkMdmFiles } from "../../identity/mdm/check-files.ts"
 import {
   endpoint,
   explicitName,
@@ -17,6 +18,8 @@ import { originTrust } from "../../intercept/origin-trust.ts"
 import { makeTransparent, transparentSupport } from "../../intercept/original-destination.ts"
 import { readProxyUsers } from "../../intercept/proxy-logins.ts"
 import { errorCode } from "../../intercept/tls-error.ts"
+import { checkTelemetryFiles } from "../../telemetry/check-files.ts"
+import { telemetryListeners } from "../../telemetry/listeners.ts"
 import { configuredFile } from "../configured-file.ts"
 import { upstreamProxyCredentials } from "../worker/upstream-proxy.ts"
 
@@ -27,6 +30,10 @@ export async function checkStart(config: Config): Promise<void> {
   checkFiles(config)
   checkData(config.data)
   for (const listener of listenersOf(config)) await checkPort(listener)
+  checkTelemetryFiles(config.sources)
+  await checkMdmFiles(config.sources.mdm)
+  for (const { at, settings } of telemetryListeners(config.sources))
+    await checkFree(`${at}.listen`, settings.listen, "explicit", "it another HOST:PORT")
 }
 
 function checkFiles(config: Config): void {
@@ -82,6 +89,15 @@ async function checkPort({ name, kind, listen }: ListenerSettings): Promise<void
   const wayOut = explicit ? "another --listen HOST:PORT" : "it another listen: HOST:PORT"
   const unable = isTransparent(kind) ? transparentSupport() : null
   if (unable !== null) throw new Error(`${key}: kind ${kind} cannot work here: ${unable}`)
+  return checkFree(key, listen, kind, wayOut)
+}
+
+async function checkFree(
+  key: string,
+  listen: string,
+  kind: ListenerKind,
+  wayOut: string,
+): Promise<void> {
   const until = performance.now() + portWait
   for (;;) {
     const fault = await portFault(listen, kind)

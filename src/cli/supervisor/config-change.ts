@@ -5,7 +5,7 @@ import type { Config } from "../../config.ts"
 /** At most so many names of one sort are told. */
 const told = 50
 
-/** Names of rules; of lists; keys of `control`. */
+/** Names of rules; of lists; keys of `control` and of `privacy`. */
 export interface PolicyChange {
   added: readonly string[]
   changed: readonly string[]
@@ -14,11 +14,13 @@ export interface PolicyChange {
   reordered: boolean
   lists: readonly string[]
   control: readonly string[]
+  privacy: readonly string[]
 }
 
 /** This configuration with the policy of another. */
-export function withPolicyOf(config: Config, { rules, control, lists }: Config): Config {
-  return { ...config, rules, control, lists }
+export function withPolicyOf(config: Config, from: Config): Config {
+  const { rules, control, lists, privacy } = from
+  return { ...config, rules, control, lists, privacy }
 }
 
 export function policyChange(before: Config, after: Config): PolicyChange {
@@ -34,6 +36,7 @@ export function policyChange(before: Config, after: Config): PolicyChange {
     reordered: kept.some(({ name }, index) => name !== stayed[index]?.name),
     lists: some(differing(before.lists, after.lists)),
     control: some(differing(before.control, after.control)),
+    privacy: some(differing(before.privacy, after.privacy)),
   }
 }
 

@@ -10,7 +10,7 @@ import { isDeepStrictEqual } from "node:util"
 import { type Config, policyRevision } from "../../config.ts"
 import type { Store } from "../../evidence/store.ts"
 import type { Log } from "../../intercept/sensor-deps.ts"
-import { declaredBypasses } from "../../policy/register/declared-bypasses.ts"
+import { type Declaring, declaredBypasses } from "../../policy/register/declared-bypasses.ts"
 import { listsInForce } from "../../policy/shipped-lists.ts"
 import type { RegisterEntry } from "../../record/register-entry.ts"
 
@@ -113,7 +113,7 @@ function wantedBypasses(config: Config, path: string | null, now: number): Regis
 }
 
 /** `not-tls` is not among them: what it lets through is no TLS, and could not be inspected. */
-function splicingSettings({ ca, overload, origin }: Config): Record<string, string> {
+function splicingSettings({ ca, overload, origin, privacy }: Config): Declaring["settings"] {
   const reasons = {
     "ca.on-expired": "not inspected: everything, while the inspection CA's time is over",
     "overload.do": "not inspected: everything that comes while a worker is overloaded",
@@ -122,6 +122,8 @@ function splicingSettings({ ca, overload, origin }: Config): Record<string, stri
       "passed on unread: connections to an origin that demands a client certificate",
     "origin.on-no-name":
       "passed on unread: connections without a host name whose origin does not prove its address",
+    "privacy.personal-devices":
+      "not inspected: connections of devices that inventory says are a person's own",
   }
   const choices: Record<keyof typeof reasons, string> = {
     "ca.on-expired": ca["on-expired"],
@@ -129,9 +131,15 @@ function splicingSettings({ ca, overload, origin }: Config): Record<string, stri
     "origin.on-untrusted": origin["on-untrusted"],
     "origin.on-client-certificate": origin["on-client-certificate"],
     "origin.on-no-name": origin["on-no-name"],
+    "privacy.personal-devices": privacy["personal-devices"],
   }
   const inForce = Object.entries(reasons).filter(
     ([key]) => choices[key as keyof typeof reasons] === "splice",
   )
-  return Object.fromEntries(inForce)
+  return Object.fromEntries(
+    inForce.map(([key, reason]) => [
+      key,
+      { kind: key.startsWith("privacy.") ? "private" : "operator", reason },
+    ]),
+  )
 }

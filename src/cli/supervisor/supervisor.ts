@@ -4,6 +4,7 @@ import { join } from "node:path"
 import type { Logger } from "pino"
 import type { Config } from "../../config.ts"
 import type { ListenerSettings } from "../../intercept/listeners.ts"
+import { hasSources } from "../collector/has-sources.ts"
 import type { FromChild, Role, ToChild } from "../process-messages.ts"
 import { Watchdog } from "./watchdog.ts"
 
@@ -46,11 +47,18 @@ export class Supervisor {
         this.#start("sensor-worker", found, null),
       )
       await Promise.all(others)
+      this.#collect(found)
       return found
     } catch (error) {
       await this.stop()
       throw error
     }
+  }
+
+  /** Traffic does not wait for it and goes on without it: fails open. What cannot start is told as
+   * `process-died` and tried again. */
+  #collect(bound: Bound): void {
+    if (hasSources(this.#config)) this.#start("collector", bound, 0).catch(() => {})
   }
 
   /** Gives every process another policy. Returns how many went by it within some seconds, of how
@@ -61,10 +69,10 @@ export class Supervisor {
       askToReload(child, { do: "reload", config, revision }),
     )
     const taken = (await Promise.all(asked)).filter((took) => took).length
-    return { taken, of: config.workers + 1 }
+    return { taken, of: config.workers + (hasSources(config) ? 2 : 1) }
   }
 
-  /** Workers first: the correlator still sees their last records. */
+  /** Workers first, then the collector: the correlator still sees their last records. */
   stop(): Promise<void> {
     this.#stopped ??= this.#endAll()
     return this.#stopped
@@ -72,7 +80,7 @@ export class Supervisor {
 
   async #endAll(): Promise<void> {
     const limitMs = this.#config.limits["drain-time"] + stopSlack
-    for (const role of ["sensor-worker", "correlator"] as const) {
+    for (const role of ["sensor-worker", "collector", "correlator"] as const) {
       const children = [...this.#children].filter(([, its]) => its === role)
       await Promise.all(children.map(([child]) => this.#end(child, limitMs)))
     }

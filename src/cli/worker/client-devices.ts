@@ -1,7 +1,8 @@
 /**
  * Which device an address is bound to now, for policy. Asked only while some rule or register entry
- * names a device or a group. Fails closed: an address that is unbound, shared or ambiguous, or of
- * which the store cannot tell, has no device, so nothing scoped to one matches.
+ * names a device or a group, or some device is a person's own. Fails closed: an address that is unbound,
+ * shared or ambiguous, or of which the store cannot tell, has no device, so nothing scoped to one
+ * matches and nothing is known to be a person's own.
  */
 import type { Config } from "../../config.ts"
 import type { Store } from "../../evidence/store.ts"
@@ -9,8 +10,9 @@ import { BindingIndex } from "../../identity/bindings.ts"
 import type { Log } from "../../intercept/sensor-deps.ts"
 import { errorCode } from "../../intercept/tls-error.ts"
 import type { ConnectionFacts } from "../../policy/connection-view.ts"
+import { namedDevices } from "../named-devices.ts"
 
-type ClientDevice = Pick<ConnectionFacts, "device_id" | "device_groups">
+type ClientDevice = Pick<ConnectionFacts, "device_id" | "device_groups" | "device_personal">
 
 const nobody: ClientDevice = Object.freeze({ device_id: null, device_groups: [] })
 /** Addresses remembered (200 bytes each; the oldest goes), and for how long, in milliseconds: a
@@ -71,13 +73,19 @@ export class ClientDevices {
     const store = this.#store
     if (!store) return nobody
     const { tenant, site, identity } = this.#config
-    const bindings = new BindingIndex(store.bindingsOf(address), {
+    const told = store.bindingsOf(address)
+    const bindings = new BindingIndex(told, {
       tenant,
       clockToleranceMs: identity["clock-tolerance"],
-      platformOf: (deviceId) => store.device(tenant, deviceId)?.platform ?? "unknown",
+      ...namedDevices(store, tenant, told),
     })
     const { device_id, attribution } = bindings.resolve({ realm: site, address, at })
     if (device_id === null || attribution !== "bound") return nobody
-    return { device_id, device_groups: store.device(tenant, device_id)?.groups ?? [] }
+    const device = store.device(tenant, device_id)
+    return {
+      device_id,
+      device_groups: device?.groups ?? [],
+      device_personal: device?.ownership === "personal",
+    }
   }
 }

@@ -49,6 +49,8 @@ export class PolicyWatch {
   /** What was read of changes that are not all read yet. */
   #reading = { changed: 0, tookMs: 0 }
   #trouble = false
+  /** Some device is a person's own: else nobody need be asked whose an address is. */
+  #anyPersonal = false
   /** By the wall clock, in epoch milliseconds. */
   #lookedAt = Number.NEGATIVE_INFINITY
   #closed = false
@@ -59,7 +61,8 @@ export class PolicyWatch {
     this.#parts = parts
     this.#config = parts.config
     this.#policy = preparePolicy(policySettings(parts.config), [], parts.trials)
-    this.clients = new ClientDevices(parts.config, parts.log, () => this.#policy.asks_device)
+    const asked = () => this.#policy.asks_device || this.#guardsPersonal
+    this.clients = new ClientDevices(parts.config, parts.log, asked)
     this.#look()
     this.#timers = [
       setInterval(() => this.#look(), lookEvery),
@@ -78,6 +81,10 @@ export class PolicyWatch {
     this.#config = config
   }
 
+  get #guardsPersonal(): boolean {
+    return this.#anyPersonal && this.#policy.personal_devices === "splice"
+  }
+
   close(): void {
     this.#closed = true
     for (const timer of this.#timers) clearInterval(timer)
@@ -94,6 +101,7 @@ export class PolicyWatch {
       this.#lookedAt = now
       const data = store.dataVersion()
       if (data === this.#data) return
+      this.#anyPersonal = store.anyPersonalDevice(this.#config.tenant)
       if (!this.#follow(store)) return void setImmediate(() => this.#closed || this.#look())
       // Only now: a change whose reading failed is looked at again.
       this.#data = data

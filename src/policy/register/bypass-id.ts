@@ -9,6 +9,7 @@ import type { OriginChoices } from "../origin-choice.ts"
 const settings = new Map([
   ["ca-expired", "setting:ca.on-expired"],
   ["overload", "setting:overload.do"],
+  ["personal-device", "setting:privacy.personal-devices"],
 ])
 
 export function bypassIdOf(decision: Decision): string | null {

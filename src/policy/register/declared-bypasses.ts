@@ -17,7 +17,7 @@ export interface Declaring {
   /** Those by which something is spliced. */
   lists: readonly ListStanding[]
   /** Keys of settings by which something is spliced, and what each of them does in words. */
-  settings: Readonly<Record<string, string>>
+  settings: Readonly<Record<string, { kind: RegisterEntry["kind"]; reason: string }>>
   whose: Pick<RegisterEntry, "tenant" | "site" | "sensor_id">
   /** Who answers for what names no owner. */
   owner: string
@@ -34,11 +34,11 @@ export function declaredBypasses(from: Declaring): RegisterEntry[] {
   return [
     ...from.rules.filter(opens).map((rule) => byRule(rule, from)),
     ...from.lists.map((list) => byList(list, from)),
-    ...Object.entries(from.settings).map(([key, reason]) =>
+    ...Object.entries(from.settings).map(([key, { kind, reason }]) =>
       entry(
         {
           id: `setting:${key}`,
-          kind: "operator",
+          kind,
           source: "setting",
           declared: null,
           owner: from.owner,

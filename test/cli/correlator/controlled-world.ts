@@ -83,6 +83,8 @@ export class ControlledWorld {
         source: "vpn",
         confidence: 0.9,
         shared,
+        names: null,
+        flags: [],
       },
     ])
   }

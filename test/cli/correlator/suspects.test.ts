@@ -90,7 +90,7 @@ t.test(
           continue
         }
         now += took
-        suspects.judged(due, took, now)
+        suspects.judged(due, () => ({ judging: took, reading: 0 }), now)
         // The first round finds out what a device costs.
         if (now > dayStart + 20_000) spent += took
       }

@@ -48,9 +48,34 @@ t.test("what cannot be set says why, and names keys that can", async (t) => {
   for (const [set, message] of rows) t.throws(() => withSettings(config, [set]), { message }, set)
 })
 
+t.test("a key of an override is set by the override's name", async (t) => {
+  const override = { name: "kiosks", group: "kiosks", set: { AN1725: { TimeWindow: "5m" } } }
+  const given = loadConfig(null, { analytics: { overrides: [override] } })
+  const { config: set, changed } = withSettings(given, [
+    "overrides.kiosks.AN1725.TimeWindow=1m",
+    "analytics.overrides.kiosks.scope.refusals=6",
+  ])
+  t.strictSame(set.analytics.overrides[0]?.set, {
+    scope: { refusals: 6 },
+    AN1725: { TimeWindow: 60_000 },
+  })
+  const key = "analytics.overrides.kiosks.AN1725.TimeWindow"
+  t.strictSame(changed[0], { key, was: "5m", now: "1m" })
+  t.equal(given.analytics.overrides[0]?.set.AN1725?.TimeWindow, 300_000, "and nowhere else")
+  const rows: [string, RegExp][] = [
+    ["overrides.lobby.scope.refusals=6", /no override lobby; there are kiosks/],
+    ["overrides.kiosks.scope.window=6h", /of all its apps together/],
+    ["overrides.kiosks.scope.refusals=1", />=2/],
+    ["overrides.kiosks.TimeWindow=6h", /write overrides\.kiosks\.AN1725\.TimeWindow/],
+  ]
+  for (const [text, message] of rows) t.throws(() => withSettings(given, [text]), { message }, text)
+  const all = withSettings(given, ["overrides=[]"])
+  t.strictSame(all.config.analytics.overrides, [])
+})
+
 t.test("every setting of the analytics can be set", async (t) => {
   const keys = settableKeys()
-  for (const key of ["scope.allowed-lateness", "baseline-devices", "AN1725.TimeWindow"])
+  for (const key of ["scope.allowed-lateness", "baseline.devices", "AN1725.TimeWindow"])
     t.ok(keys.includes(key), key)
   t.equal(new Set(keys).size, keys.length)
 })

@@ -47,6 +47,8 @@ export function binding(device_id: string, address: string, from: number, to: nu
     source: "vpn" as const,
     confidence: 0.9,
     shared: false,
+    names: null,
+    flags: [],
   }
 }
 

@@ -3,6 +3,7 @@ import { ClientDevices } from "../../../src/cli/worker/client-devices.ts"
 import { loadConfig } from "../../../src/config.ts"
 import { openStore } from "../../../src/evidence/open.ts"
 import type { Binding } from "../../../src/record/binding.ts"
+import type { Ownership } from "../../../src/record/device.ts"
 import { binding, device, newDir, ten } from "../../evidence/fixtures.ts"
 
 const hour = 3_600_000
@@ -24,7 +25,11 @@ function world(t: { teardown(fn: () => void): void }, bindings: readonly Binding
 
 const one = binding("b-1", "10.0.0.1", ten, ten + hour)
 const another = { ...binding("b-2", "10.0.0.1", ten, ten + hour), device_id: "d-2" }
+const nameless = { wifi_mac: null, serial: null, udid: null, imei: null, mdm_id: null }
+const named = (user: string) => ({ ...one, device_id: null, names: { user, ...nameless } })
 const rows = [
+  { name: "bound by a name of its device", bindings: [named("ANN")], at: ten + 1, known: true },
+  { name: "bound by a name of nobody", bindings: [named("eve")], at: ten + 1, known: false },
   { name: "bound", bindings: [one], at: ten + 1, known: true },
   { name: "bound before, not now", bindings: [one], at: ten + 2 * hour, known: false },
   { name: "bound to two devices alike", bindings: [one, another], at: ten + 1, known: false },
@@ -41,10 +46,28 @@ const rows = [
 for (const { name, bindings, at, known } of rows)
   t.test(`who is behind an address: ${name}`, async (t) => {
     const { store, clients } = world(t, bindings)
-    const expected = known ? { device_id: "d-1", device_groups: ["phones"] } : nobody
+    const own = { device_id: "d-1", device_groups: ["phones"], device_personal: false }
+    const expected = known ? own : nobody
     t.strictSame(clients.of("10.0.0.1", at), expected)
     store.close()
   })
+
+t.test("a device is a person's own as long as the newest word of inventory says so", async (t) => {
+  const { store, clients } = world(t, [one])
+  t.notOk(store.anyPersonalDevice("acme"))
+  const own = (id: string, at: number, ownership: Ownership) => ({
+    ...device(id, "d-1", at, "ann"),
+    ownership,
+  })
+  store.append("devices", [own("device-2", ten + 1, "personal")])
+  t.ok(store.anyPersonalDevice("acme"))
+  t.notOk(store.anyPersonalDevice("other"))
+  t.match(clients.of("10.0.0.1", ten + 1), { device_personal: true })
+  store.append("devices", [own("device-3", ten + 2, "company")])
+  t.notOk(store.anyPersonalDevice("acme"), "what was said before is history")
+  t.match(clients.of("10.0.0.1", ten + 1_002), { device_personal: false })
+  store.close()
+})
 
 t.test("nobody is asked for while policy names no device", async (t) => {
   const { store, clients, policy } = world(t, [one])

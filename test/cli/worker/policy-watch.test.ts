@@ -6,7 +6,7 @@ import { PolicyWatch } from "../../../src/cli/worker/policy-watch.ts"
 import { type ConfigInput, loadConfig } from "../../../src/config.ts"
 import { openStore } from "../../../src/evidence/open.ts"
 import { TrialUse } from "../../../src/policy/trial/trial-use.ts"
-import { newDir, registerEntry, ten } from "../../evidence/fixtures.ts"
+import { binding, device, newDir, registerEntry, ten } from "../../evidence/fixtures.ts"
 import { holds } from "../../support/processes.ts"
 
 const configured = (dir: string, given: Partial<ConfigInput> = {}) =>
@@ -209,4 +209,17 @@ t.test("a register with fewer changes than are known is read anew", async (t) =>
   await backup.backup(join(dir, "evidence.sqlite"))
   backup.close()
   t.ok(await holds(() => has("r-2") && !has("r-1"), soon))
+})
+
+t.test("whose an address is, is asked from the first personal device on", async (t) => {
+  const dir = newDir(t)
+  const other = otherProcess(t, dir)
+  const now = Date.now()
+  other.append("bindings", [binding("b-1", "10.0.0.1", now - 60_000, now + 60_000)])
+  const { watch } = watching(t, dir)
+  t.match(watch.clients.of("10.0.0.1", now), { device_id: null }, "nobody is asked")
+  other.append("devices", [{ ...device("device-1", "d-1", now, "ann"), ownership: "personal" }])
+  t.ok(await holds(() => watch.clients.of("10.0.0.1", Date.now()).device_personal === true, soon))
+  watch.reload(configured(dir, { privacy: { "personal-devices": "inspect" } }))
+  t.match(watch.clients.of("10.0.0.1", Date.now()), { device_id: null }, "nobody is asked again")
 })

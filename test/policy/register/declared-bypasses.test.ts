@@ -122,7 +122,8 @@ t.test("a list is one entry with its hosts by their source", async (t) => {
 })
 
 t.test("a setting that splices is one entry", async (t) => {
-  const settings = { "ca.on-expired": "everything, while the CA's time is over" }
+  const reason = "everything, while the CA's time is over"
+  const settings = { "ca.on-expired": { kind: "operator" as const, reason } }
   t.match(declaredBypasses({ ...given, settings }), [
     { id: "setting:ca.on-expired", source: "setting", kind: "operator", declared: null },
   ])

@@ -1,0 +1,61 @@
+/**
+ * The worlds of a proof, by stratum: what is drawn again when bounds are drawn. Numbers are chosen so that each
+ * class of confounders has 30,000 cases without effect (with none of them confirmed the upper bound is 1e-4), and
+ * so that more than 120 incidents are sent.
+ */
+export interface Stratum {
+  world: string
+  worlds: number
+  phones: number
+  days: number
+  /** How often the correlator looks, in seconds of the world: less often in mixes, where cases are what counts.
+   * Later trials are no easier on the judgement. */
+  slice: number
+}
+
+/** A world to run. */
+export interface Job extends Omit<Stratum, "worlds"> {
+  seed: string
+}
+
+const mix = { phones: 40, days: 1, slice: 900 }
+const fleet = { phones: 20, days: 1, slice: 300 }
+
+export const plan: readonly Stratum[] = [
+  { world: "mix-trust", worlds: 38, ...mix },
+  { world: "mix-identity", worlds: 44, ...mix },
+  { world: "mix-agents", worlds: 38, ...mix, phones: 100 },
+  { world: "mix-network", worlds: 40, ...mix },
+  { world: "mix-origins", worlds: 42, ...mix },
+  { world: "mix-private", worlds: 46, ...mix },
+  { world: "mix-apps", worlds: 34, ...mix },
+  { world: "bad-leaf", worlds: 20, ...mix, phones: 24 },
+  { world: "silent-bad-leaf", worlds: 20, ...mix, phones: 24 },
+  { world: "ca-rotated", worlds: 20, ...mix, phones: 24 },
+  { world: "plain", worlds: 24, ...fleet },
+  { world: "base", worlds: 24, ...fleet },
+  { world: "hostile", worlds: 24, ...fleet },
+  { world: "base", worlds: 4, ...fleet, phones: 14, days: 14, slice: 600 },
+]
+
+/** Seeds that the judgement was tuned with begin at 1, those that are run once at 1001. */
+export const firstSeeds = { tune: 1, frozen: 1_001 } as const
+export type Seeds = keyof typeof firstSeeds
+
+/** All strata come forward alike: where a run is cut off, each has its share. `part`: of the worlds. */
+export function jobsOf(seeds: Seeds, strata: readonly Stratum[] = plan, part = 1): Job[] {
+  return strata
+    .flatMap(({ worlds, ...stratum }) => {
+      const count = Math.max(1, Math.round(worlds * part))
+      return Array.from({ length: count }, (_, i) => ({
+        due: (i + 0.5) / count,
+        job: { ...stratum, seed: String(firstSeeds[seeds] + i) },
+      }))
+    })
+    .sort((a, b) => a.due - b.due)
+    .map(({ job }) => job)
+}
+
+export function nameOf({ world, days }: Pick<Job, "world" | "days">): string {
+  return days === 1 ? world : `${world}, ${days} days`
+}

@@ -1,0 +1,53 @@
+/**
+ * Worlds of some confounders at high rates, so that each class gets many cases in few worlds. What shares a mix
+ * can happen to one phone, app or place at once, and does; an origin has one ailment only, and those that come
+ * later in a mix take their share of what is left.
+ */
+export const mixes: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  "mix-trust": {
+    "no-ca": 0.35,
+    "ca-installed": 0.35,
+    "ca-removed": 0.35,
+    "clock-skew": 0.4,
+    "work-profile": 0.5,
+    "user-enrolment": 0.8,
+  },
+  "mix-identity": {
+    nat: 0.3,
+    "lease-reuse": 0.3,
+    moving: 0.4,
+    "late-lease": 0.4,
+    "mac-lease": 0.4,
+    "made-up-mac": 0.4,
+    "other-tenant": 0.4,
+  },
+  "mix-agents": { "late-edr": 1, "edr-loss": 1, kiosk: 0.8 },
+  "mix-network": {
+    "captive-portal": 0.4,
+    roaming: 0.4,
+    "flapping-place": 0.35,
+    "filtered-place": 0.35,
+    "lan-tap": 0.35,
+    "lan-tap-nat": 0.35,
+    "wan-tap": 0.35,
+    "wan-tap-nat": 0.35,
+    "blocked-direct": 0.4,
+    relayed: 0.4,
+  },
+  "mix-origins": {
+    "dead-origin": 0.3,
+    "geo-blocked": 0.45,
+    mtls: 0.75,
+    quic: 0.4,
+    ech: 0.35,
+    resumption: 0.4,
+  },
+  "mix-private": { "channel-bound": 0.27, "refuses-us": 0.37, "self-signed": 1 },
+  "mix-apps": {
+    "partial-opt-in": 0.9,
+    "app-update": 0.5,
+    "rebuilt-app": 0.5,
+    "volume-drift": 0.5,
+    races: 0.4,
+  },
+}
