@@ -14,6 +14,7 @@ import { parseArgs } from "node:util"
 import { SourceKeeper } from "../src/cli/collector/keeper.ts"
 import { InventoryMemory } from "../src/cli/correlator/inventory-memory.ts"
 import { coverageNow } from "../src/cli/coverage/coverage-now.ts"
+import { ClientDevices } from "../src/cli/worker/client-devices.ts"
 import { loadConfig } from "../src/config.ts"
 import { openStore } from "../src/evidence/open.ts"
 import type { Store } from "../src/evidence/store.ts"
@@ -151,6 +152,27 @@ function measure(dir: string, devices: number, apps: number): void {
   memory.refresh()
   const { user, system } = process.cpuUsage(before)
   say("one changed posture, taken in", `${((user + system) / changed.length).toFixed(0)} us CPU`)
+  const config = loadConfig(null, { tenant, site: "hq" })
+  const clients = new ClientDevices(
+    config,
+    () => {},
+    () => true,
+  )
+  clients.readFrom(store)
+  const asked = Math.min(devices, 20_000)
+  for (const name of ["first", "again within a second"]) {
+    const at = process.cpuUsage()
+    for (let i = 0; i < asked; i++) clients.of(address(i), start + 30_000)
+    const { user, system } = process.cpuUsage(at)
+    say(
+      `a worker asks whose an address is, ${name}`,
+      `${((user + system) / asked).toFixed(2)} us CPU`,
+    )
+  }
+  const looked = process.cpuUsage()
+  for (let i = 0; i < 10_000; i++) store.anyPersonalDevice(tenant)
+  const looking = process.cpuUsage(looked)
+  say("a worker asks if any is personal: none", `${(looking.user / 10_000).toFixed(2)} us CPU`)
   const covering = performance.now()
   coverageNow(store, loadConfig(null, { tenant }), start + 60_000)
   say("coverage, once an hour", `${((performance.now() - covering) / 1000).toFixed(1)} s`)

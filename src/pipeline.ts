@@ -11,7 +11,7 @@ import { settle } from "./analytics/settle.ts"
 import type { Recorder } from "./evidence/recorder.ts"
 import type { ListenerSettings } from "./intercept/listeners.ts"
 import { OpenSplices } from "./intercept/open-splices.ts"
-import { type Sensor, startSensor } from "./intercept/sensor.ts"
+import type { Sensor } from "./intercept/sensor.ts"
 import type { SensorDeps } from "./intercept/sensor-deps.ts"
 import type { Policy } from "./policy/prepare.ts"
 import { stepTrials, type TrialOutcome } from "./policy/trial/trial.ts"
@@ -24,11 +24,13 @@ type Parts = Omit<SensorDeps, "policy" | "splices" | "onAttempt" | "onFlow" | "o
   recorder: Recorder
 }
 
-/** client connection -> observe -> policy -> intercept -> evidence. */
-export function sense(
+/** client connection -> observe -> policy -> intercept -> evidence. What talks to clients is loaded
+ * here, so that the correlator, which needs the other half, starts without it. */
+export async function sense(
   listeners: readonly ListenerSettings[],
   { watch, recorder, ...deps }: Parts,
 ): Promise<Sensor> {
+  const { startSensor } = await import("./intercept/sensor.ts")
   const policy = () => watch.current
   return startSensor(listeners, {
     ...deps,

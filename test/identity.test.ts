@@ -1,4 +1,4 @@
-/** All tests of this stage in one process. */
+/** All tests of this folder in one process. */
 import { inOneProcess } from "./support/one-process.ts"
 
 await inOneProcess("identity")

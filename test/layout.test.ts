@@ -2,7 +2,7 @@
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { dirname, join, normalize } from "node:path"
 import t from "tap"
-import { parse } from "yaml"
+import { runBy, startedFiles } from "./support/one-process.ts"
 
 /** Stage -> the stages it may import. Everything flows one way; `record/` is the only common ground. */
 const mayImport: Record<string, readonly string[]> = {
@@ -101,18 +101,18 @@ t.test("every stage has tests", (t) => {
   t.end()
 })
 
-t.test("npm test runs every test file once, alone or with its stage", async (t) => {
-  const { include } = parse(textOf(".taprc")) as { include: string[] }
-  const started = include.flatMap((pattern) => globSync(pattern, { cwd: root }))
-  t.equal(new Set(started).size, started.length)
+t.test("npm test runs every test file once, alone or with its folder", (t) => {
+  const started = startedFiles()
+  t.equal(new Set(started.files).size, started.files.length)
   for (const file of globSync("test/**/*.test.ts", { cwd: root })) {
-    const together = `${file.split("/").slice(0, 2).join("/")}.test.ts`
-    const withItsStage = together !== file && started.includes(together)
-    if (withItsStage === started.includes(file))
-      t.fail(`${file} is ${withItsStage ? "run twice" : "not run"}`)
-    if (withItsStage)
-      t.notOk(textOf(file).includes(".testdir("), `${file} needs no folder of its own`)
+    const by = runBy(file, started)
+    if (by === null) t.fail(`${file} is not run`)
+    if (by === null || by === file) continue
+    const shared =
+      /^(?:(?:const|let) .*|await )?t\.(?:testdir\(|jobs|setTimeout|beforeEach|afterEach)/m
+    t.notMatch(textOf(file), shared, `${file} leaves alone what all of its process share`)
   }
+  t.end()
 })
 
 t.test("the pipeline shows the whole way on one screen, and no module outgrows two", (t) => {

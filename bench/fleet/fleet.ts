@@ -4,12 +4,12 @@
  *     node bench/fleet/fleet.ts make  --world base --seed 7 --devices 200 --days 3 --out DIR
  *     node bench/fleet/fleet.ts run   --world base --seeds 1,2,3 --devices 24 --days 1 [--slice 300] [--out DIR]
  *     node bench/fleet/fleet.ts prove --seeds tune|frozen --out DIR [--minutes 25] [--processes 2] [--part 1]
- *     node bench/fleet/fleet.ts table --out DIR          the tables of what `prove` left in DIR
+ *     node bench/fleet/fleet.ts table --out DIR [--into PAGE]   the tables of what `prove` left in DIR
  *     node bench/fleet/fleet.ts score --truth DIR/truth.ndjson --findings FILE [--alerts FILE]
  *     node bench/fleet/fleet.ts score --out DIR          every world that runs left in DIR, added up
  *     node bench/fleet/fleet.ts check
  */
-import { readFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { parseArgs } from "node:util"
 import { check } from "./check.ts"
@@ -17,7 +17,7 @@ import { makeInto } from "./open-loop.ts"
 import { firstSeeds, type Seeds } from "./plan.ts"
 import { prove as proveAll } from "./proof/prove.ts"
 import { headFile, readResults } from "./proof/results.ts"
-import { tablesOf } from "./proof/tables.ts"
+import { intoPage, tablesOf } from "./proof/tables.ts"
 import { runWorld } from "./run-world.ts"
 import { table as tableOf } from "./score/report.ts"
 import { scoreFiles, scoreFolder } from "./score/score-files.ts"
@@ -45,6 +45,8 @@ const { values, positionals } = parseArgs({
     /** Share of the plan's worlds. */
     part: { type: "string", default: "1" },
     out: { type: "string" },
+    /** A page with places for the tables. */
+    into: { type: "string" },
     truth: { type: "string" },
     findings: { type: "string" },
     alerts: { type: "string" },
@@ -113,8 +115,12 @@ async function prove(): Promise<void> {
 
 function table(): void {
   if (!values.out) throw new Error("fleet: table needs --out DIR")
-  console.log(readFileSync(join(values.out, headFile), "utf8"))
-  console.log(tablesOf(readResults(values.out)))
+  const head = JSON.parse(readFileSync(join(values.out, headFile), "utf8"))
+  const tables = tablesOf(readResults(values.out), head)
+  if (values.into) {
+    const page = readFileSync(values.into, "utf8")
+    writeFileSync(values.into, intoPage(page, tables))
+  } else for (const [name, text] of tables) console.log(`## ${name}\n\n${text}\n`)
 }
 
 function pinShare(): number | null {

@@ -22,20 +22,18 @@ const mix = { phones: 40, days: 1, slice: 900 }
 const fleet = { phones: 20, days: 1, slice: 300 }
 
 export const plan: readonly Stratum[] = [
-  { world: "mix-trust", worlds: 38, ...mix },
-  { world: "mix-identity", worlds: 44, ...mix },
-  { world: "mix-agents", worlds: 38, ...mix, phones: 100 },
-  { world: "mix-network", worlds: 40, ...mix },
-  { world: "mix-origins", worlds: 42, ...mix },
-  { world: "mix-private", worlds: 46, ...mix },
-  { world: "mix-apps", worlds: 34, ...mix },
-  { world: "bad-leaf", worlds: 20, ...mix, phones: 24 },
-  { world: "silent-bad-leaf", worlds: 20, ...mix, phones: 24 },
-  { world: "ca-rotated", worlds: 20, ...mix, phones: 24 },
-  { world: "plain", worlds: 24, ...fleet },
-  { world: "base", worlds: 24, ...fleet },
-  { world: "hostile", worlds: 24, ...fleet },
-  { world: "base", worlds: 4, ...fleet, phones: 14, days: 14, slice: 600 },
+  { world: "mix-trust", worlds: 33, ...mix },
+  { world: "mix-identity", worlds: 31, ...mix },
+  { world: "mix-network", worlds: 34, ...mix },
+  { world: "mix-origins", worlds: 95, ...mix, phones: 60, slice: 1_800 },
+  { world: "mix-apps", worlds: 28, ...mix },
+  { world: "bad-leaf", worlds: 20, ...mix, phones: 27 },
+  { world: "silent-bad-leaf", worlds: 20, ...mix, phones: 27 },
+  { world: "ca-rotated", worlds: 20, ...mix, phones: 27 },
+  { world: "plain", worlds: 20, ...fleet },
+  { world: "base", worlds: 20, ...fleet },
+  { world: "hostile", worlds: 20, ...fleet },
+  { world: "base", worlds: 3, ...fleet, phones: 10, days: 14, slice: 600 },
 ]
 
 /** Seeds that the judgement was tuned with begin at 1, those that are run once at 1001. */

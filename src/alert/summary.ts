@@ -48,7 +48,7 @@ function seen(incident: Incident, lead: Finding): string {
     case "sensor-fault":
       return `refusals rose after a change of the sensor, first seen on ${devices(incident, lead)}: suspect the sensor, not the apps`
     case "coverage":
-      return readable(lead.reasons[0] ?? "what we can see became less")
+      return readable((lead.reasons[0] ?? "what we can see became less").replace(/\.$/, ""))
     case "AN1725":
     case "AN1726":
     case "pin-effect":

@@ -33,7 +33,8 @@ export function coverageFinding(gap: Gap, { common, now, since }: CoverageContex
       destination: "*",
     },
     platform: "unknown",
-    registrable_domain: "*",
+    // Each gap is an incident of its own.
+    registrable_domain: part,
     verdict: "undetermined",
     confidence: "medium",
     severity: "medium",

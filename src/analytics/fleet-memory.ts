@@ -31,6 +31,8 @@ export class FleetMemory {
   /** For each key, the devices that asked, and up to when they wanted to know. */
   readonly #asked = new Map<string, Map<string, number>>()
   readonly #late = new Set<string>()
+  /** Devices whose past may be told otherwise, and from when on: at most those that are remembered to have asked. */
+  readonly #past = new Map<string, number>()
 
   /** `windowMs`: how much of the past one judgement looks at. */
   constructor(windowMs: number) {
@@ -56,14 +58,18 @@ export class FleetMemory {
   }
 
   /** Ids of acceptances by `elsewhereKey` or `elsewhereStackKey` up to a time and within the window before
-   * it (at most two), of all devices but this one, oldest first. */
-  acceptedElsewhere(deviceId: string, now: number): LookUp<string[]> {
+   * it (at most two), of all devices but this one, oldest first. Who asks once is not told of what is learned later. */
+  acceptedElsewhere(
+    deviceId: string,
+    now: number,
+    asks: "from now on" | "once" = "from now on",
+  ): LookUp<string[]> {
     return {
       get: (key) => {
         if (key === "") return undefined
         const windows = [this.#within(key, now - this.#windowMs), this.#within(key, now)]
         const ids = windows.flatMap((within) => {
-          this.#ask(within, deviceId, now)
+          if (asks === "from now on") this.#ask(within, deviceId, now)
           const devices = this.#accepted.get(within) ?? this.#acceptedByStack.get(within)
           return devices?.idsUpTo(now, deviceId) ?? []
         })
@@ -73,10 +79,14 @@ export class FleetMemory {
   }
 
   /** How many devices had shown a stack (`stackBaselineKey`) up to a time, this one not counted. */
-  stackDevices(deviceId: string, now: number): LookUp<number> {
+  stackDevices(
+    deviceId: string,
+    now: number,
+    asks: "from now on" | "once" = "from now on",
+  ): LookUp<number> {
     return {
       get: (key) => {
-        this.#ask(key, deviceId, now)
+        if (asks === "from now on") this.#ask(key, deviceId, now)
         return this.#seen.get(key)?.devicesUpTo(now, deviceId)
       },
     }
@@ -87,6 +97,14 @@ export class FleetMemory {
   toldOtherwise(): string[] {
     const devices = [...this.#late]
     this.#late.clear()
+    return devices
+  }
+
+  /** Devices that may have been told otherwise at some time than they would be now, and from when on, in epoch
+   * milliseconds; each once. */
+  pastToldOtherwise(): [device: string, at: number][] {
+    const devices = [...this.#past]
+    this.#past.clear()
     return devices
   }
 
@@ -129,8 +147,11 @@ export class FleetMemory {
   /** `before`: since when the device was known to show the key. */
   #changed(key: string, device: string, at: number, before: number): void {
     if (before <= at) return
-    for (const [other, now] of this.#asked.get(key) ?? [])
-      if (other !== device && at <= now && now < before) this.#late.add(other)
+    for (const [other, now] of this.#asked.get(key) ?? []) {
+      if (other === device || at > now) continue
+      this.#past.set(other, Math.min(at, this.#past.get(other) ?? at))
+      if (now < before) this.#late.add(other)
+    }
   }
 }
 

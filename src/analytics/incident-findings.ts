@@ -147,15 +147,16 @@ function levelOf(lead: Finding, told: readonly Finding[]): Level {
   }
 }
 
-/** What a person calls malicious leads, then the surest; among these one that became different under a label,
- * one that is not expected, then the earliest. */
+/** What a person calls malicious leads, then what is not expected: a repackaged app must not hide behind the
+ * surer finding of the real one, which is allowed. Then the surest; among these one that became different under
+ * a label, then the earliest. */
 function leadFirst(a: Finding, b: Finding): number {
   if (isMalicious(a) !== isMalicious(b)) return isMalicious(a) ? -1 : 1
+  if (a.expected !== b.expected) return a.expected ? 1 : -1
   const [one, other] = [alertLevel(a) ?? a, alertLevel(b) ?? b]
   if (one.confidence !== other.confidence) return isSurer(one.confidence, other.confidence) ? -1 : 1
   const [was, is] = [a, b].map(({ label }) => label?.standing === "reopened")
   if (was !== is) return was ? -1 : 1
-  if (a.expected !== b.expected) return a.expected ? 1 : -1
   return oldestFirst(a, b)
 }
 

@@ -55,13 +55,14 @@ childProcess("correlator", async (started, listeners, logger) => {
 
 function work(config: Config, store: Store, logger: Logger): { stop(): Promise<void> } {
   const log = logTo(logger)
-  const correlator = new Correlator({ store, config, log, clock: Date.now })
+  const fresh = () => new Correlator({ store, config, log, clock: Date.now })
+  let correlator = fresh()
   const sinks = openSinks(config, store, logger)
   let trouble = false
   let dataVersion = -1
   let lastPass = Number.NEGATIVE_INFINITY
   let lastCounts = performance.now()
-  const erased = store.erasures.finished
+  let erased = store.privacy.erasures.finished
 
   const look = () => {
     try {
@@ -69,7 +70,7 @@ function work(config: Config, store: Store, logger: Logger): { stop(): Promise<v
       const version = store.dataVersion()
       const began = performance.now()
       if (version === dataVersion && began - lastPass < passAtLeastEvery) return
-      if (store.erasures.finished !== erased) return forgetErased()
+      forgetErased()
       dataVersion = version
       lastPass = began
       let more = true
@@ -93,10 +94,13 @@ function work(config: Config, store: Store, logger: Logger): { stop(): Promise<v
     log("error", "evidence-replaced", { data: config.data })
     process.exit(1)
   }
-  /** A device was erased, and much of what is remembered may be of it: a new process remembers nothing. */
+  /** Where a device was erased, much of what is remembered may be of it: all of it is read anew. */
   const forgetErased = () => {
+    const now = store.privacy.erasures.finished
+    if (now === erased) return
     log("info", "correlator-forgets", { because: "a device was erased" })
-    process.exit(1)
+    correlator = fresh()
+    erased = now
   }
   for (const sink of sinks) sink.start()
   const timer = setInterval(look, lookEvery)

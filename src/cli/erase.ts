@@ -66,12 +66,12 @@ interface Asked {
 function eraseOne(store: Store, config: Config, deviceId: string, asked: Asked): void {
   const { tenant } = config
   const { who, reason, dryRun, returns, vacuum } = asked
-  const before = store.erasures.of(tenant, deviceId)
+  const before = store.privacy.erasures.of(tenant, deviceId)
   const about = namesOfDevice(store, tenant, deviceId)
-  const isKnown = store.isNamed(tenant, deviceId)
+  const isKnown = store.privacy.isNamed(tenant, deviceId)
   if (!isKnown && before?.done) {
     if (dryRun) return tell(`${deviceId} was erased already (${before.id}); nothing to do`)
-    store.erasures.put({ ...before, returns })
+    store.privacy.erasures.put({ ...before, returns })
     return tell(
       returns
         ? `${deviceId} was erased before (${before.id}); it may come back now`
@@ -95,7 +95,7 @@ function eraseOne(store: Store, config: Config, deviceId: string, asked: Asked):
           body: { who, reason, counts: {} },
         }
   if (!dryRun && (before === null || before.done))
-    store.erasures.begin(stone, about.names, randomBytes(16).toString("hex"))
+    store.privacy.erasures.begin(stone, about.names, randomBytes(16).toString("hex"))
   const told = progress()
   const forgot = forgetDevice({
     store,
@@ -110,8 +110,8 @@ function eraseOne(store: Store, config: Config, deviceId: string, asked: Asked):
   if (dryRun) return tell(`would erase ${countsText(forgot)}; nothing was changed`)
   const counts = { ...stone.body.counts }
   for (const [what, count] of Object.entries(forgot)) counts[what] = (counts[what] ?? 0) + count
-  const isClean = store.eraseRows().scrub(vacuum)
-  store.erasures.put({ ...stone, done: true, body: { ...stone.body, counts } })
+  const isClean = store.privacy.eraseRows().scrub(vacuum)
+  store.privacy.erasures.put({ ...stone, done: true, body: { ...stone.body, counts } })
   tell(`erased (${stone.id}): ${countsText(counts)}`)
   if (!vacuum)
     note("earlier versions of records may stand in free parts of the file until it is rewritten")
@@ -122,7 +122,7 @@ function eraseOne(store: Store, config: Config, deviceId: string, asked: Asked):
 }
 
 function list(store: Store): void {
-  for (const { id, at_ms, tenant, done, returns, body } of store.erasures.all())
+  for (const { id, at_ms, tenant, done, returns, body } of store.privacy.erasures.all())
     tell(
       `${id}  ${new Date(at_ms).toISOString()}  ${tenant}  ${done ? "done" : "not finished: run it again"}${returns ? ", may return" : ""}  by ${body.who}: ${body.reason}  (${countsText(body.counts)})`,
     )

@@ -5,7 +5,7 @@ import { canonicalAddress } from "../identity/address-key.ts"
 import { Pseudonyms } from "../record/pseudonym.ts"
 
 export function openPseudonyms(dir: string, store: Store, mayMakeKey = true): Pseudonyms {
-  const names = store.knownNames()
+  const names = store.privacy.knownNames()
   return new Pseudonyms({
     key: pseudonymKey(dir, mayMakeKey),
     canonicalAddress,

@@ -33,7 +33,7 @@ export function pseudonym(args: readonly string[]): void {
     const found = revealed(reader, openPseudonyms(data, reader, false), pseudonym)
     const store = openStore(data)
     const who = person(values["on-behalf-of"])
-    store.noteReveal({ at_ms: Date.now(), who, reason, pseudonym, found: found !== null })
+    store.privacy.noteReveal({ at_ms: Date.now(), who, reason, pseudonym, found: found !== null })
     store.close()
     if (found === null)
       throw new Error(`${pseudonym} stands for nothing that is stored here, or under another key`)
@@ -45,7 +45,7 @@ export function pseudonym(args: readonly string[]): void {
 
 function revealed(store: Store, pseudonyms: Pseudonyms, said: string): string | null {
   const text = said.startsWith("address:") ? said.slice("address:".length) : said
-  const names = store.knownNames()
+  const names = store.privacy.knownNames()
   for (const kind of kindsOf(text))
     for (const value of names.all(kind)) if (pseudonyms.of(kind, value) === text) return value
   return null
@@ -62,7 +62,7 @@ function kindsOf(pseudonym: string): NameKind[] {
 function list(dir: string): void {
   const store = openStore(dir, { readonly: true })
   try {
-    for (const { at_ms, who, reason, pseudonym, found } of store.reveals())
+    for (const { at_ms, who, reason, pseudonym, found } of store.privacy.reveals())
       tell(
         `${new Date(at_ms).toISOString()}  ${pseudonym}  ${found ? "revealed" : "not found"}  by ${who}: ${reason}`,
       )

@@ -15,6 +15,7 @@ import { baselines } from "./migrations/06-baselines.ts"
 import { bindings } from "./migrations/07-bindings.ts"
 import { privacy } from "./migrations/08-privacy.ts"
 import { coverage } from "./migrations/09-coverage.ts"
+import { rewalks } from "./migrations/10-rewalks.ts"
 import type { Migration } from "./migrations/migration.ts"
 
 /** Stands for "no end" in `valid_to_ms` and `expires_ms`: Number.MAX_SAFE_INTEGER. */
@@ -30,4 +31,5 @@ export const migrations: readonly Migration[] = [
   bindings,
   privacy,
   coverage,
+  rewalks,
 ]

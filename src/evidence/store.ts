@@ -25,18 +25,16 @@ import { check, type StoreCheck } from "./check.ts"
 import { CoverageTables } from "./coverage.ts"
 import { inodeOf } from "./database.ts"
 import * as drifts from "./drifts.ts"
-import { EraseRows } from "./erase-rows.ts"
-import { Erasures } from "./erasures.ts"
 import * as time from "./in-time.ts"
-import { KnownNames } from "./known-names.ts"
 import * as outbox from "./outbox.ts"
 import { prepared } from "./prepared.ts"
+import { Privacy } from "./privacy.ts"
 import * as read from "./read.ts"
 import * as audit from "./register-audit.ts"
 import * as register from "./register-table.ts"
 import * as use from "./register-use.ts"
 import { type ForgottenKind, retain } from "./retention.ts"
-import { noteReveal, type Reveal, reveals } from "./reveals.ts"
+import { Rewalks } from "./rewalks.ts"
 import { toRow } from "./serialise.ts"
 import { SourceStates } from "./source-states.ts"
 import type { AppendableKind, LogKind, RegisterHit, Row } from "./tables.ts"
@@ -46,8 +44,10 @@ export class Store {
   readonly coverage: CoverageTables
   /** How far each outside source was read, and how it does. */
   readonly sources: SourceStates
-  /** Devices that were erased: nothing is taken of them. */
-  readonly erasures: Erasures
+  /** Erasing, and pseudonyms. */
+  readonly privacy: Privacy
+  /** Devices whose past is to be judged again. */
+  readonly rewalks: Rewalks
   readonly #db: Database
   readonly #outboxLimit: number
   readonly #inode: number
@@ -59,7 +59,8 @@ export class Store {
     this.#inode = inodeOf(db.name)
     this.coverage = new CoverageTables(db)
     this.sources = new SourceStates(db)
-    this.erasures = new Erasures(db)
+    this.privacy = new Privacy(db)
+    this.rewalks = new Rewalks(db)
   }
 
   close(): void {
@@ -86,36 +87,8 @@ export class Store {
   #notErased<K extends AppendableKind>(kind: K, records: readonly RecordOf[K][]) {
     if (kind !== "devices" && kind !== "postures" && kind !== "bindings" && kind !== "app-events")
       return records
-    const taken = this.erasures.without(kind, records)
+    const taken = this.privacy.erasures.without(kind, records)
     return taken.length === records.length ? records : taken
-  }
-
-  /** Every record of a device, oldest first. */
-  devicesEver(tenant: string, deviceId: string): Device[] {
-    return ask.devicesEver(this.#db, tenant, deviceId)
-  }
-
-  /** Whether inventory or a binding knows our key of a device. */
-  isNamed(tenant: string, deviceId: string): boolean {
-    return ask.isNamed(this.#db, tenant, deviceId)
-  }
-
-  /** Which words name a device, a person or a client that is stored. */
-  knownNames(): KnownNames {
-    return new KnownNames(this.#db)
-  }
-
-  noteReveal(reveal: Reveal): void {
-    noteReveal(this.#db, reveal)
-  }
-
-  reveals(): Reveal[] {
-    return reveals(this.#db)
-  }
-
-  /** For `pinsensor erase`: rows are taken out and rewritten past everything that only grows. */
-  eraseRows(): EraseRows {
-    return new EraseRows(this.#db)
   }
 
   /** The same for rows that another thread has serialised; kinds may be mixed. */

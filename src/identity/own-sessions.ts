@@ -53,9 +53,13 @@ const sourceOrder = ["zeek", "suricata", "import"]
  * no end, and what is compared must not reach back without bound. */
 const openMs = 3_600_000
 
+/** Within so many milliseconds no client goes from the same port to the same place again: a closed connection waits as
+ * long (TIME_WAIT of Linux). What looks so is one of ours under clocks that differ more than they may. */
+const portRestMs = 60_000
+
 /** How long before a flow a session may have begun that decides on it, and how long after, in milliseconds. */
 export function ownSessionReach(flowSkewMs: number): { before: number; after: number } {
-  return { before: openMs + flowSkewMs, after: flowSkewMs }
+  return { before: openMs + flowSkewMs, after: Math.max(flowSkewMs, portRestMs) }
 }
 
 /** Bounded by the sessions that it is made of. */
@@ -120,12 +124,18 @@ export class OwnSessions {
   #sameConnection(flow: Flow): Standing | null {
     if (flow.network !== "tcp") return null
     const seen = compared(flow)
-    const near = this.#byClientPort
-      .get(clientPort(flow))
-      ?.filter(({ start }) => Math.abs(start - seen.start) <= this.#settings.flowSkewMs)
-    if (!near || near.length === 0) return null
+    const { flowSkewMs } = this.#settings
+    const within = (list: readonly Ours[], ms: number) =>
+      list.filter(({ start }) => Math.abs(start - seen.start) <= ms)
+    const around = this.#byClientPort.get(clientPort(flow)) ?? []
+    const near = within(around, flowSkewMs)
     const same = near.find((ours) => isSamePlace(ours, seen))
     if (same) return own(`the same connection as ${nameOf(same.fact)}`)
+    const beyond = within(around, portRestMs).find((ours) => isSamePlace(ours, seen))
+    if (beyond)
+      return unproven(
+        `client port ${flow.client_port} and the place are those of ${nameOf(beyond.fact)}, its time is not`,
+      )
     const [first] = near
     if (first && flow.sni === null)
       return unproven(`client port ${flow.client_port} is that of ${nameOf(first.fact)}`)
@@ -192,12 +202,11 @@ function lengthOf({ source, end, duration_ms }: Flow): number {
   return source === "sensor" && end === "none" ? openMs : duration_ms
 }
 
+/** The port may be another where a tap sees a name within a connection to the proxy. */
 function isSamePlace(ours: Ours, seen: Ours): boolean {
+  if (ours.hosts.some((host) => seen.hosts.includes(host))) return true
   if (ours.port !== seen.port) return false
-  return (
-    ours.hosts.some((host) => seen.hosts.includes(host)) ||
-    ours.addresses.some((address) => seen.addresses.includes(address))
-  )
+  return ours.addresses.some((address) => seen.addresses.includes(address))
 }
 
 /** Many names are at one address. */

@@ -134,3 +134,11 @@ t.test("a name off the wire can neither break the line nor fill the sentence", a
   for (const evil of ["\r", "\n", "\u001b", "\u202e"]) t.notOk(sentence.includes(evil))
   t.ok(sentence.length < 600)
 })
+
+t.test("a gap of coverage is one sentence, without a stop in its middle", async (t) => {
+  const lead = finding({ analytic: "coverage", reasons: ["41 % of connections used QUIC: why."] })
+  t.match(
+    summary("opened", incident({ analytic: "coverage" }), lead, null),
+    /^coverage: 41 % of connections used QUIC: why; confidence/,
+  )
+})

@@ -68,3 +68,14 @@ t.test("findings that come, change and go leave what they would have made at onc
 function fail(): never {
   throw new Error("they differ")
 }
+
+t.test("a finding that nobody expects leads, however sure those are that are allowed", (t) => {
+  const kept = new IncidentFindings()
+  const known: Finding = { ...plain, id: "known", expected: true, confidence: "high" }
+  const other: Finding = { ...plain, id: "other", expected: false, confidence: "medium" }
+  for (const finding of [known, other]) kept.add(finding)
+  t.match(kept.told(), { lead: { id: "other" }, confidence: "medium", open: true })
+  kept.remove(other)
+  t.match(kept.told(), { lead: { id: "known" }, confidence: "high" })
+  t.end()
+})

@@ -3,9 +3,9 @@ import type { InspectionCa } from "../../src/ca/inspection-ca.ts"
 import { createLeafKeys } from "../../src/ca/leaf-keys.ts"
 import { leafSelfCheck } from "../../src/ca/leaf-self-check.ts"
 import { type Leaf, mintLeaf } from "../../src/ca/mint.ts"
-import { DAY, now, sensorCa } from "./made-ca.ts"
+import { DAY, newFolder, now, sensorCa } from "./made-ca.ts"
 
-const dir = t.testdir()
+const dir = newFolder(t)
 const keys = await createLeafKeys()
 const ca = sensorCa(dir, "ec")
 const other = sensorCa(dir, "ec")

@@ -11,10 +11,20 @@ import t, { type Test } from "tap"
 import { createLeafKeys, type LeafKind } from "../../src/ca/leaf-keys.ts"
 import { LeafStore, type PresentedLeaf } from "../../src/ca/leaf-store.ts"
 import { loadInspectionCa } from "../../src/ca/load.ts"
-import { certificate, DAY, ecKey, now, pkcs8, sensorCa, without, writePair } from "./made-ca.ts"
+import {
+  certificate,
+  DAY,
+  ecKey,
+  newFolder,
+  now,
+  pkcs8,
+  sensorCa,
+  without,
+  writePair,
+} from "./made-ca.ts"
 
 const run = promisify(execFile)
-const dir = t.testdir()
+const dir = newFolder(t)
 const keys = await createLeafKeys()
 const ca = sensorCa(dir, "ec")
 /** TLS clients go by the real clock, so their CA does too. */

@@ -5,9 +5,19 @@ import t from "tap"
 import { basicConstraints, extKeyUsage, keyUsage } from "../../src/ca/extensions.ts"
 import { caStillValid } from "../../src/ca/inspection-ca.ts"
 import { loadInspectionCa } from "../../src/ca/load.ts"
-import { certificate, DAY, ecKey, now, openssl, pkcs8, without, writePair } from "./made-ca.ts"
+import {
+  certificate,
+  DAY,
+  ecKey,
+  newFolder,
+  now,
+  openssl,
+  pkcs8,
+  without,
+  writePair,
+} from "./made-ca.ts"
 
-const dir = t.testdir()
+const dir = newFolder(t)
 const rsaKey = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey
 const root = { name: "Root", key: rsaKey }
 const rootPem = certificate(root)

@@ -1,7 +1,8 @@
 /** CAs for tests: written with our own writer, or by the openssl program where that is installed. */
 import { spawnSync } from "node:child_process"
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto"
-import { writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { nameDer, serialFrom, toPem, writeCertificate } from "../../src/ca/certificate-writer.ts"
 import { createInspectionCa } from "../../src/ca/create.ts"
@@ -18,6 +19,13 @@ import { loadInspectionCa } from "../../src/ca/load.ts"
 
 export const DAY = 86_400_000
 export const now = Date.UTC(2026, 10, 21, 12)
+
+/** A folder of the file's own, though it shares its process: gone when that ends. */
+export function newFolder(t: { teardown(fn: () => void): void }): string {
+  const folder = mkdtempSync(join(tmpdir(), "pinsensor-ca-"))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
 
 export interface Files {
   certFile: string

@@ -10,6 +10,7 @@ import {
   certificate,
   DAY,
   ecKey,
+  newFolder,
   now,
   openssl,
   pkcs8,
@@ -18,7 +19,7 @@ import {
   writePair,
 } from "./made-ca.ts"
 
-const dir = t.testdir()
+const dir = newFolder(t)
 const keys = await createLeafKeys()
 const ca = sensorCa(dir, "ec")
 const mint = (name: string, more = {}) => mintLeaf(ca, keys.ec, { name, now, ...more })

@@ -161,3 +161,16 @@ t.test("what cannot be done says what to do", async (t) => {
     /note: nothing was seen of app org\.x yet/,
   )
 })
+
+t.test("no app is known to use all names of a suffix, or half of the Internet", async (t) => {
+  const { say, store } = desk(t)
+  for (const destination of ["*.com", "*.co.uk", "*.github.io", "0.0.0.0/0", "::/0"])
+    await t.rejects(
+      say("add", "--app", app, "--destination", destination, ...because, "--expires", "30d"),
+      /--destination: ".*" (covers every name below|names neither).*; name the app's own hosts/,
+      destination,
+    )
+  t.strictSame(changes(store), [])
+  await say("remove", "--app", app, "--destination", "*.com", ...because, "--expires", "30d")
+  t.match(changes(store), [{ what: "removed" }], "that alerts more")
+})

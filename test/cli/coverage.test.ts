@@ -1,5 +1,6 @@
 /** `pinsensor coverage`: what the store's counts say, and what people accept. */
-import { readdirSync } from "node:fs"
+import { existsSync, readdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import t, { type Test } from "tap"
 import { CoverageWatch } from "../../src/cli/correlator/coverage-watch.ts"
 import { coverageNow } from "../../src/cli/coverage/coverage-now.ts"
@@ -16,7 +17,8 @@ const iso = (ms: number) => new Date(ms).toISOString()
 async function said(t: Test, dir: string, ...args: string[]): Promise<string> {
   const captured = t.capture(process.stdout, "write", () => true)
   try {
-    coverage([...args, "--data", dir])
+    const file = join(dir, "pinsensor.yaml")
+    coverage([...args, "--data", dir, ...(existsSync(file) ? ["--config", file] : [])])
   } finally {
     captured.restore()
     process.exitCode = 0
@@ -26,12 +28,15 @@ async function said(t: Test, dir: string, ...args: string[]): Promise<string> {
     .join("")
 }
 
-/** 30 connections of a known phone, 10 of nobody, 20 passed by an entry; an MDM that fell silent. */
+/** 30 connections of a known phone, 10 of nobody, 20 passed by an entry; a DHCP server that fell silent. */
 function given(t: Test) {
   const dir = newDir(t)
   const store = openStore(dir)
   t.teardown(() => store.close())
-  const config = loadConfig(null, { data: dir, tenant: "default" })
+  const leases = [{ name: "main", format: "kea4", file: "leases.csv" }]
+  const file = join(dir, "pinsensor.yaml")
+  writeFileSync(file, JSON.stringify({ tenant: "default", sources: { leases } }))
+  const config = loadConfig(file, { data: dir })
   const now = Date.now()
   const watch = new CoverageWatch({ store, config, clock: () => now }, [])
   const when = { observed_at: iso(now - hour), tenant: "default" }
@@ -52,7 +57,7 @@ function given(t: Test) {
   store.append("devices", [device({ ...when, device_id: "phone-1" })])
   store.append("postures", [posture({ ...when, device_id: "phone-1", managed: true })])
   const health = SourceHealth.parse({ last_ok_at: iso(now - 48 * hour) })
-  store.sources.put({ name: "mdm/main", kind: "intune", health, updated_ms: now }, undefined)
+  store.sources.put({ name: "leases/main", kind: "leases", health, updated_ms: now }, undefined)
   return { dir, store, watch, now, config }
 }
 
@@ -60,7 +65,7 @@ t.test("gaps are told with what they mean, the open ones first", async (t) => {
   const { dir, store, watch } = given(t)
   store.transaction(() => watch.store())()
   const text = await said(t, dir)
-  t.match(text, /^GAP {2}stale-source \(mdm\/main\)/m)
+  t.match(text, /^GAP {2}stale-source \(leases\/main\)/m)
   t.match(text, /^GAP {2}not-inspected \(operator\): \d+ % .*\n.*\n +-> pinsensor bypass list/m)
   t.match(text, /^ok {3}unbound: 17 % \(10 of 60\) connections come from addresses/m)
   t.match(text, /^few {2}unseen: 0 % \(0 of 1\).*; too few to judge by$/m)
@@ -90,18 +95,18 @@ t.test("a gap is accepted by a person, with what stands in for it, until a date"
   store.transaction(() => watch.store())()
   const flags = ["--owner", "ops", "--reason", "the MDM moves house", "--control", "weekly export"]
   t.match(
-    await said(t, dir, "accept", "stale-source:mdm/main", ...flags, "--review", "30d"),
-    /^stale-source:mdm\/main is accepted until 20/,
+    await said(t, dir, "accept", "stale-source:leases/main", ...flags, "--review", "30d"),
+    /^stale-source:leases\/main is accepted until 20/,
   )
   t.match(
     await said(t, dir),
-    /^acc {2}stale-source \(mdm\/main\).*ops accepted it until .*: weekly export$/m,
+    /^acc {2}stale-source \(leases\/main\).*ops accepted it until .*: weekly export$/m,
   )
   t.match(
     [...store.all("coverage-acceptances")],
-    [{ gap: "stale-source", part: "mdm/main", who: /@/, withdrawn: false }],
+    [{ gap: "stale-source", part: "leases/main", who: /@/, withdrawn: false }],
   )
-  await said(t, dir, "withdraw", "stale-source:mdm/main", "--reason", "it is done")
+  await said(t, dir, "withdraw", "stale-source:leases/main", "--reason", "it is done")
   t.match(await said(t, dir), /^GAP {2}stale-source/m)
   const refused: [RegExp, ...string[]][] = [
     [/is no gap; one of unbound/, "accept", "quick", ...flags, "--review", "30d"],
@@ -111,7 +116,7 @@ t.test("a gap is accepted by a person, with what stands in for it, until a date"
     [/at most 366d/, "accept", "quic", ...flags, "--review", "400d"],
     [/quic has no parts; leave out ":udp"/, "accept", "quic:udp", ...flags, "--review", "30d"],
     [/one of android, ios/, "accept", "no-telemetry:iOS", ...flags, "--review", "30d"],
-    [/one of mdm\/main/, "accept", "stale-source:mdm", ...flags, "--review", "30d"],
+    [/one of leases\/main/, "accept", "stale-source:mdm", ...flags, "--review", "30d"],
     [/ech is not accepted/, "withdraw", "ech", "--reason", "a slip"],
   ]
   for (const [says, ...args] of refused) await t.rejects(said(t, dir, ...args), says)
@@ -125,16 +130,16 @@ t.test("a gap past its threshold is a finding of the hour, told once until it mo
   t.match(
     first.map(({ key, state }) => [key.device_id, state]),
     [
-      ["coverage:stale-source:mdm/main", "open"],
+      ["coverage:stale-source:leases/main", "open"],
       ["coverage:not-inspected:operator", "open"],
     ],
   )
   watch.stored(first)
   t.strictSame(watch.findings(now + 2 * hour), [], "nothing moved")
   const health = SourceHealth.parse({ last_ok_at: iso(now + 3 * hour) })
-  store.sources.put({ name: "mdm/main", kind: "intune", health, updated_ms: now }, undefined)
+  store.sources.put({ name: "leases/main", kind: "leases", health, updated_ms: now }, undefined)
   t.match(watch.findings(now + 3 * hour), [
-    { key: { device_id: "coverage:stale-source:mdm/main" }, state: "closed" },
+    { key: { device_id: "coverage:stale-source:leases/main" }, state: "closed" },
   ])
 })
 

@@ -67,7 +67,7 @@ t.test("ages are told as a person says them", (t) => {
 
 const sources: { name: string; health: Partial<SourceHealth>; state: string; says: RegExp }[] = [
   {
-    name: "read within the hour",
+    name: "read-within-the-hour",
     health: { state: "ok", last_ok_at: iso(ten - hour), taken: 7 },
     state: "ok",
     says: /last read 1h ago, 7 records/,
@@ -79,32 +79,41 @@ const sources: { name: string; health: Partial<SourceHealth>; state: string; say
     says: /401: wrong secret .*2 refused/,
   },
   {
-    name: "silent for two days",
+    name: "silent-for-two-days",
     health: { state: "ok", last_ok_at: iso(ten - 48 * hour) },
     state: "warn",
     says: /last read 2d ago/,
   },
-  { name: "never read", health: {}, state: "warn", says: /never read/ },
+  { name: "never-read", health: {}, state: "warn", says: /never read/ },
   {
-    name: "in the middle of a sweep",
+    name: "in-the-middle-of-a-sweep",
     health: { state: "ok", last_ok_at: iso(ten), progress: { done: 300, of: 1_000 } },
     state: "ok",
     says: /a sweep is at 300 of 1000/,
   },
 ]
 
-t.test("each source is told by its health", async (t) => {
-  const { config, look } = folder(t)
+t.test("each source that is configured is told by its health", async (t) => {
+  const leases = sources.map(({ name }) => ({ name, format: "kea4" as const, file: "leases.csv" }))
+  const silent = { name: "silent", format: "dnsmasq" as const, file: "leases" }
+  const { config, look } = folder(t, { sources: { leases: [...leases, silent] } })
   const store = openStore(config.data)
-  for (const { name, health } of sources)
+  for (const { name, health } of [...sources, { name: "gone", health: {} }])
     store.sources.put(
-      { name, kind: "intune", health: SourceHealth.parse(health), updated_ms: ten },
+      {
+        name: `leases/${name}`,
+        kind: "leases",
+        health: SourceHealth.parse(health),
+        updated_ms: ten,
+      },
       undefined,
     )
   store.close()
   const found = await look()
   for (const { name, state, says } of sources)
-    t.match(of(found, `source ${name}`), [{ state, says }], name)
+    t.match(of(found, `source leases/${name}`), [{ state, says }], name)
+  t.match(of(found, "source leases/silent"), [{ state: "warn", says: /never read/ }])
+  t.strictSame(of(found, "source leases/gone"), [], "taken out of the configuration")
 })
 
 t.test("records that nobody judged, alerts given up and a wrong clock are told", async (t) => {

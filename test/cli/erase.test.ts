@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import Database from "better-sqlite3"
 import t, { type Test } from "tap"
+import { SourceKeeper } from "../../src/cli/collector/keeper.ts"
 import { erase } from "../../src/cli/erase.ts"
 import { storeFile } from "../../src/evidence/database.ts"
 import { openStore } from "../../src/evidence/open.ts"
@@ -226,6 +227,13 @@ t.test("an erased device stays away, until it is allowed to return", async (t) =
   const again = device({ ...at, ...own, id: "again" })
   const enrolled = device({ ...at, device_id: "jamf:4", serial: own.serial, id: "anew" })
   const bob = device({ ...at, ...others, id: "bob" })
+  const parts = { store, name: "intune", kind: "intune", tenant, clock: () => ten }
+  const swept = new SourceKeeper(parts).keep({
+    records: { devices: [again] },
+    seen: [own.device_id, others.device_id],
+  })
+  t.match(swept, { added: 0, known: 0 })
+  t.strictSame(inFiles(dir, traces), [], "a sweep that lists it leaves no trace")
   t.match(store.append("devices", [again, enrolled, bob]), { added: 1, erased: 2 })
   t.match(store.append("bindings", [bound("n", "10.0.0.9", null, { names: mac(own.wifi_mac) })]), {
     added: 0,
@@ -248,16 +256,16 @@ t.test("a dry run counts and changes nothing; one that was killed goes on", asyn
   const before = all()
   t.match(await said(t, dir, own.device_id, ...why, "--dry-run"), /^would erase 3 attempts/)
   t.strictSame(all(), before)
-  t.strictSame(store.erasures.all(), [])
+  t.strictSame(store.privacy.erasures.all(), [])
   // Killed after the first steps: the attempts are gone, all else is there.
   const names = Object.entries(own).filter(([name]) => name !== "user")
   const body = { who: "x", reason: "y", counts: {} }
   const stone = { id: "begun", at_ms: ten, tenant, done: false, returns: false, body }
-  store.erasures.begin(stone, names, "salt")
-  store.eraseRows().drop("attempts", [1])
+  store.privacy.erasures.begin(stone, names, "salt")
+  store.privacy.eraseRows().drop("attempts", [1])
   t.match(await said(t, dir, own.device_id, ...why), /^erased \(begun\): 2 attempts/)
   t.strictSame(inFiles(dir, traces), [])
-  t.equal(store.erasures.all().length, 1)
+  t.equal(store.privacy.erasures.all().length, 1)
 })
 
 t.test("who follows the store misses nothing that comes after an erasure", async (t) => {

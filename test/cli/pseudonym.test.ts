@@ -123,7 +123,7 @@ t.test("what a pseudonym stands for is told to who may read the key, and noted",
   const { dir, store } = given(t)
   const why = ["--reason", "incident 7", "--on-behalf-of", "dpo"]
   await t.rejects(said(t, dir, "reveal", `pn-user-${"0".repeat(24)}`, ...why), /there is no .*key/)
-  t.strictSame(store.reveals(), [])
+  t.strictSame(store.privacy.reveals(), [])
   const pseudonyms = openPseudonyms(dir, store)
   const rows = [
     ["device", own.device_id],
@@ -137,7 +137,7 @@ t.test("what a pseudonym stands for is told to who may read the key, and noted",
   await t.rejects(said(t, dir, "reveal", `pn-user-${"0".repeat(24)}`, ...why), /stands for nothing/)
   await t.rejects(said(t, dir, "reveal", "ann", ...why), /is no pseudonym/)
   await t.rejects(said(t, dir, "reveal", pseudonyms.of("user", own.user)), /say why/)
-  t.equal(store.reveals().length, rows.length + 1)
+  t.equal(store.privacy.reveals().length, rows.length + 1)
   t.match(
     await said(t, dir, "list"),
     /pn-device-\w+ {2}revealed {2}by .* on behalf of dpo: incident 7/,

@@ -8,6 +8,7 @@ import { answerTo } from "../../src/cli/policy/answer.ts"
 import { readQuestion } from "../../src/cli/policy/question.ts"
 import { withStore } from "../../src/cli/with-store.ts"
 import { openStore } from "../../src/evidence/open.ts"
+import { Device } from "../../src/record/device.ts"
 import { registerEntry, ten } from "../evidence/fixtures.ts"
 import { testCa } from "../support/certificates.ts"
 import { httpsOrigin } from "../support/https-origin.ts"
@@ -48,25 +49,17 @@ t.teardown(() => store.close())
 store.putRegister([registerEntry("b-held", "held.x.example", null)], "test", ten)
 const common = { tenant: "acme", site: "hq", sensor_id: "test", v: 1 } as const
 const since = new Date(Date.now() - 60_000).toISOString()
-store.append("devices", [
-  {
+const phone = (device_id: string, ownership: string) =>
+  Device.parse({
     ...common,
-    id: "device-1",
+    id: `device-${device_id}`,
     observed_at: since,
-    device_id: "d-1",
+    device_id,
     platform: "android",
     groups: ["phones"],
-  } as never,
-  {
-    ...common,
-    id: "device-2",
-    observed_at: since,
-    device_id: "d-2",
-    platform: "android",
-    groups: ["phones"],
-    ownership: "personal",
-  } as never,
-])
+    ownership,
+  })
+store.append("devices", [phone("d-1", "company"), phone("d-2", "personal")])
 const bindingOf = (device_id: string, address: string) => ({
   ...common,
   id: `binding-${device_id}`,

@@ -326,3 +326,12 @@ function backwards<T>(value: T): T {
   const fields = Object.entries(value).reverse()
   return Object.fromEntries(fields.map(([key, field]) => [key, backwards(field)])) as T
 }
+
+t.test("news that a clock of the future has put off is owed at once", async (t) => {
+  const store = newStore(t)
+  store.putAlertState("past", {}, ten - hour)
+  store.putAlertState("tonight", {}, ten + hour)
+  store.putAlertState("next year", {}, ten + 365 * 24 * hour)
+  store.putAlertState("nothing owed", {}, null)
+  t.strictSame(store.dueAlertStates(ten, 10, 24 * hour), ["past", "next year"])
+})

@@ -47,7 +47,14 @@ t.test("a flow is direct unless it is a session of ours", async (t) => {
     ["the inspected connection, seen on the LAN", seen("f", "10:00:00.3"), [ours], "own"],
     ["it was refused", seen("f", "10:00", { verdict: "failed" }), [refused], "own"],
     ["the clocks differ", seen("f", "9:59:55"), [ours], "own"],
-    ["by more than the skew", seen("f", "9:59:54.999"), [ours], "direct"],
+    ["by more than the skew: no port comes back so soon", seen("f", "9:59:01"), [ours], "unproven"],
+    ["much later", seen("f", "10:01:01"), [ours], "direct"],
+    [
+      "in the tunnel to a proxy of which the address is not known",
+      seen("f", "10:00", { destination_ip: "10.0.0.1", destination_port: 8080 }),
+      [ours],
+      "own",
+    ],
     [
       "the name is the same, the address was resolved anew",
       seen("f", "10:00", { destination_ip: "203.0.113.99" }),
@@ -233,4 +240,80 @@ t.test("whatever order records come in, the join says the same", (t) => {
 
 t.test("an address of a sensor that is none is refused", async (t) => {
   t.throws(() => IdentitySettings.parse({ "sensor-addresses": ["proxy.example"] }), /address/)
+})
+
+t.test("no session of ours passes for direct, wherever a tap sees it", async () => {
+  const client = "10.7.0.5"
+  const outcomes = [
+    "refused-alert",
+    "refused-after-handshake",
+    "idle",
+    "accepted",
+    "trial",
+  ] as const
+  const session = fc.record({
+    start: fc.integer({ min: 0, max: 59 }),
+    host: fc.constantFrom("a.example", "b.example", null),
+    address: fc.constantFrom("203.0.113.10", "203.0.113.11"),
+    explicit: fc.boolean(),
+    outcome: fc.constantFrom(...outcomes),
+    length: fc.integer({ min: 1, max: 600_000 }),
+    skewMs: fc.integer({ min: -5_000, max: 5_000 }),
+    /** On the side of the clients; our leg under our address; under the client's (TPROXY). */
+    tap: fc.constantFrom("lan", "uplink", "as-client"),
+    natPort: fc.option(fc.integer({ min: 50_000, max: 50_002 })),
+    named: fc.boolean(),
+    used: fc.boolean(),
+  })
+  const shifted = (time: string, by: number) => new Date(Date.parse(time) + by).toISOString()
+  fc.assert(
+    fc.property(fc.array(session, { minLength: 1, maxLength: 6 }), (all) => {
+      const attempts: Attempt[] = []
+      const flows: Flow[] = []
+      const taps: Flow[] = []
+      for (const [i, each] of all.entries()) {
+        const { outcome, explicit, host, address, length } = each
+        const ends = {
+          client_ip: client,
+          client_port: 40_000 + i,
+          destination_ip: address,
+          sni: host,
+          connect_host: explicit ? (host ?? address) : null,
+        }
+        const time = `10:${each.start}`
+        if (outcome === "trial")
+          flows.push(flow(`o${i}`, time, { ...ends, source: "sensor", duration_ms: length }))
+        else {
+          const one = attempt(`o${i}`, time, ends)
+          const closed = { ms: length, bytes_in: 0, bytes_out: 0 }
+          attempts.push({ ...one, outcome, phases: { ...one.phases, closed } })
+        }
+        const passes = each.used && (outcome === "accepted" || outcome === "trial")
+        const tapped = flow(`t${i}`, time, {
+          ...ends,
+          connect_host: null,
+          sni: each.named ? host : null,
+          source: "zeek",
+          verdict: passes ? "used" : "undecided",
+          client_port: each.natPort ?? ends.client_port,
+        })
+        const toProxy = { destination_ip: "10.0.0.1", destination_port: 8080 }
+        const seenAs = {
+          lan: explicit ? { ...toProxy, client_port: ends.client_port } : {},
+          uplink: { client_ip: "192.0.2.2", client_port: 60_000 + i },
+          "as-client": {},
+        }[each.tap]
+        taps.push({
+          ...tapped,
+          ...seenAs,
+          observed_at: shifted(tapped.observed_at, each.skewMs),
+        })
+      }
+      const own = new OwnSessions(
+        { attempts, flows: [...taps, ...flows] },
+        settings({ sensorAddresses: ["192.0.2.2"] }),
+      )
+      return taps.every((tap) => own.standing(tap).is !== "direct")
+    }),
+  )
 })

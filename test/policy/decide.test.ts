@@ -375,29 +375,41 @@ t.test("a spliced network is not opened by a form that only carries its address"
   t.equal(decide(facts(second), policy, noon).do, "inspect")
 })
 
-t.test("what a person's own device sends is not inspected, unless a person says otherwise", async (t) => {
-  const own = facts({ device_personal: true })
-  t.match(decide(own, under([]), noon), {
-    do: "splice",
-    rule: "personal-device",
-    splice_cause: "private",
-    by_name: false,
-  })
-  t.match(decide(facts({ device_personal: false }), under([]), noon), { do: "inspect" })
-  const rows: [name: string, policy: ReturnType<typeof under>, rule: string][] = [
-    ["a rule", under([{ name: "work", when: { "device-group": ["field"] }, do: "inspect" }]), "work"],
-    ["a person's entry", under([], [entry({ scope: { device_group: "field" } })]), "entry-1"],
-    ["a trial comes after", under([], [trial()]), "personal-device"],
-    ["control is off", under([], [], { mode: "off" }), "personal-device"],
-  ]
-  for (const [name, policy, rule] of rows) t.equal(decide(own, policy, noon).rule, rule, name)
-  const lists: ListedHost[] = [
-    { list: "l", pattern: "api.example.org", cause: "platform", source: "s", read: "2026-01-01" },
-  ]
-  t.equal(decide(own, preparePolicy({ rules: [], control, lists }, []), noon).rule, "personal-device")
-  const privacy = { "personal-devices": "inspect" as const }
-  t.match(decide(own, preparePolicy({ rules: [], control, privacy }, []), noon), { do: "inspect" })
-})
+t.test(
+  "what a person's own device sends is not inspected, unless a person says otherwise",
+  async (t) => {
+    const own = facts({ device_personal: true })
+    t.match(decide(own, under([]), noon), {
+      do: "splice",
+      rule: "personal-device",
+      splice_cause: "private",
+      by_name: false,
+    })
+    t.match(decide(facts({ device_personal: false }), under([]), noon), { do: "inspect" })
+    const rows: [name: string, policy: ReturnType<typeof under>, rule: string][] = [
+      [
+        "a rule",
+        under([{ name: "work", when: { "device-group": ["field"] }, do: "inspect" }]),
+        "work",
+      ],
+      ["a person's entry", under([], [entry({ scope: { device_group: "field" } })]), "entry-1"],
+      ["a trial comes after", under([], [trial()]), "personal-device"],
+      ["control is off", under([], [], { mode: "off" }), "personal-device"],
+    ]
+    for (const [name, policy, rule] of rows) t.equal(decide(own, policy, noon).rule, rule, name)
+    const lists: ListedHost[] = [
+      { list: "l", pattern: "api.example.org", cause: "platform", source: "s", read: "2026-01-01" },
+    ]
+    t.equal(
+      decide(own, preparePolicy({ rules: [], control, lists }, []), noon).rule,
+      "personal-device",
+    )
+    const privacy = { "personal-devices": "inspect" as const }
+    t.match(decide(own, preparePolicy({ rules: [], control, privacy }, []), noon), {
+      do: "inspect",
+    })
+  },
+)
 
 t.test("fails closed: a device of which nobody says whose it is is inspected", async (t) => {
   t.match(decide(facts({ device_id: null, device_groups: [] }), under([]), noon), { do: "inspect" })

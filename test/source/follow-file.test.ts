@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from "node:fs"
@@ -154,6 +155,23 @@ t.test("a copy that is being made is not read beside what it is a copy of", asyn
   is.write("e\n")
   t.same(is.read(), ["d", "e"])
   is.end()
+})
+
+t.test("a new file with the number of a copy that is gone is no copy", async (t) => {
+  const { file, write, read, end } = bed()
+  write("one\n")
+  t.same(read(), ["one"])
+  write("two\n")
+  const { dev, ino } = statSync(file)
+  const mark = { name: "x.log.1", dev, ino, offset: 0, head: "", tail: "" }
+  const place = { files: [{ ...mark, skipping: false, copy_of: 7 }], done_before: 0 }
+  const follower = new FileFollower({ file }, place)
+  t.same(
+    follower.next(1)?.units.map(({ text }) => text),
+    ["one", "two"],
+  )
+  follower.close()
+  end()
 })
 
 t.test("a file of other content is read from its begin", async (t) => {

@@ -1,11 +1,4 @@
-import {
-  appendFileSync,
-  mkdirSync,
-  mkdtempSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs"
+import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as after } from "node:timers/promises"
@@ -33,7 +26,13 @@ function bed(
   const read: string[] = []
   const remembered: string[] = []
   const source = (wrap: (keeper: Keeper) => Keeper = (keeper) => keeper) => {
-    const keeper = new SourceKeeper({ store, name: "x", kind: "x", tenant: "acme", clock: Date.now })
+    const keeper = new SourceKeeper({
+      store,
+      name: "x",
+      kind: "x",
+      tenant: "acme",
+      clock: Date.now,
+    })
     const parts = {
       name: "x",
       keeper: wrap(keeper),

@@ -1,9 +1,11 @@
-import { mkdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import t from "tap"
 import { readSecret, Secret } from "../../src/source/secret.ts"
 
-const dir = t.testdir()
+const dir = mkdtempSync(join(tmpdir(), "pinsensor-secret-"))
+t.teardown(() => rmSync(dir, { recursive: true, force: true }))
 mkdirSync(join(dir, "folder"))
 const file = (name: string, text: string) => {
   writeFileSync(join(dir, name), text)

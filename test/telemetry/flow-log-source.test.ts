@@ -15,7 +15,7 @@ import { openFlowLogs } from "../../src/cli/collector/flow-logs.ts"
 import { SourceKeeper } from "../../src/cli/collector/keeper.ts"
 import { Config } from "../../src/config.ts"
 import { openStore } from "../../src/evidence/open.ts"
-import type { Source } from "../../src/source/source.ts"
+import type { Keeper, Source } from "../../src/source/source.ts"
 
 /** How long a test waits for what is read, in milliseconds. */
 const patience = 8_000
@@ -32,10 +32,10 @@ function bed(t: Test, logs: (folder: string) => object) {
     for (const source of running) await source.stop()
     running = []
   }
-  const start = () => {
+  const start = (wrap: (keeper: Keeper) => Keeper = (keeper) => keeper) => {
     running = openFlowLogs(config, (name, kind) => ({
       name,
-      keeper: new SourceKeeper({ store, name, kind, tenant: "t1", clock: () => clock.now }),
+      keeper: wrap(new SourceKeeper({ store, name, kind, tenant: "t1", clock: () => clock.now })),
       common: { tenant: "t1", site: "hq", sensor_id: "s1", v: 1 },
       clock: () => clock.now,
       random: () => 0,
@@ -155,7 +155,7 @@ t.test(
     start()
     await until("it to be missed", () => health()?.state === "failing")
     t.match(health()?.last_error, /eve\.json is not there/)
-    const fixture = new URL("fixtures/suricata-7.0.10.eve.json", import.meta.url)
+    const fixture = new URL("fixtures/suricata-7.0.10.eve.ndjson", import.meta.url)
     writeFileSync(file("eve.json"), `{"event_type":"flow"\n${readFileSync(fixture, "utf8")}`)
     await until("the sessions", () => flows().length === 6)
     t.equal(health()?.state, "ok")
@@ -168,3 +168,32 @@ t.test(
     t.same([...new Set(flows().map(({ control }) => control))], [false], "a tap behind a NAT")
   },
 )
+
+t.test("what the store does not take for long is stored whole once it does", async (t) => {
+  const { start, append, flows, until, health, clock } = bed(t, zeek)
+  let full = false
+  let refused = 0
+  append("ssl.log", ssl("C1"))
+  start((keeper) => ({
+    place: () => keeper.place(),
+    tell: (told) => keeper.tell(told),
+    keep: (batch) => {
+      if (full) {
+        refused++
+        throw new Error("database or disk is full")
+      }
+      return keeper.keep(batch)
+    },
+  }))
+  await until("the handshake to be read", () => health()?.state === "ok")
+  full = true
+  append("conn.log", conn("C1"))
+  await until("a refusal", () => refused > 0)
+  // Longer than one part waits for the other.
+  clock.now += 120_000
+  const before = refused
+  await until("another", () => refused > before)
+  full = false
+  await until("the session", () => flows().length > 0)
+  t.match(flows(), [{ sni: "api.bank.example", verdict: "used" }])
+})

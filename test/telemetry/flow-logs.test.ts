@@ -84,7 +84,7 @@ function checkCaptured(t: Test, flows: Flow[]) {
 }
 
 t.test("Suricata's log of real sessions: use is use, and a short use no failure", async (t) => {
-  const lines = readFileSync(`${fixtures}suricata-7.0.10.eve.json`, "utf8").trim().split("\n")
+  const lines = readFileSync(`${fixtures}suricata-7.0.10.eve.ndjson`, "utf8").trim().split("\n")
   checkCaptured(t, ofEve(lines, [443, 444, 445]))
   const [there, back] = [lines, lines.toReversed()].map((each) => ofEve(each, [443, 444, 445]))
   t.same(there?.sort(byTime), back?.sort(byTime), "in any order")

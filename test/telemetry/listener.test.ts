@@ -142,6 +142,17 @@ t.test("what is no HTTP is told so in a few words", async (t) => {
   t.equal(get.status, 404)
 })
 
+t.test("what leads nowhere is refused before its body, and not repeated", async (t) => {
+  const bed = await telemetryBed(() => ({ webhook: webhook() }))
+  t.teardown(() => bed.close())
+  const head = (path: string) =>
+    `POST ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 9000000\r\n\r\n`
+  t.match(await said(bed, head("/nowhere")), /^HTTP\/1.1 404 .*there is nothing here/s)
+  const undecodable = await said(bed, head("/%zz"))
+  t.match(undecodable, /^HTTP\/1.1 400 .*\{"error":"the request cannot be read/s)
+  t.notMatch(undecodable, /zz/)
+})
+
 t.test("a listener whose port is taken shows as failing, and opens once it is free", async (t) => {
   const other = createServer().listen(0, "127.0.0.1")
   await once(other, "listening")

@@ -292,6 +292,45 @@ t.test("deep nesting and wrong UTF-8 are bad lines, not crashes", async (t) => {
   t.match((await bed.post(body)).body, { accepted: 1, rejected: 2 })
 })
 
+t.test("what is wrong with one element of an array costs no other", async (t) => {
+  const bed = await telemetryBed(rotating)
+  t.teardown(() => bed.close())
+  const headers = { "content-type": "application/json" }
+  const good = () => JSON.stringify(native())
+  const elements = [
+    good(),
+    `{"a":"${"x".repeat(5_000)}"}`,
+    '{"a":"]},["}',
+    "{broken}",
+    "",
+    ` ${good()}\n`,
+  ]
+  const { status, body } = await bed.post(`\n[${elements}]\n`, { headers })
+  t.match([status, body], [200, { accepted: 2, rejected: 4 }])
+  t.match(body["problems"], [
+    { line: 2, why: /longer than 4096 bytes/ },
+    { line: 3, field: /a|event_id|observed_at/ },
+    { line: 4, why: /is no JSON/ },
+    { line: 5, why: /is no JSON/ },
+  ])
+  for (const broken of ["[", `[${good()}`, `[${good()}] x`, `[${good()}}`, '["]'])
+    t.equal((await bed.post(broken, { headers })).status, 400, broken.slice(-5))
+  t.equal((await bed.post(`[${"[],".repeat(12_000)}0]`, { headers })).status, 413)
+  t.equal(bed.events().length, 2)
+})
+
+t.test("names without measure and halves of characters are refused", async (t) => {
+  const bed = await telemetryBed(() => ({ webhook: webhook() }))
+  t.teardown(() => bed.close())
+  const halves = ["\ud800", "\ud801"].map((event_id) => native({ event_id }))
+  const { body } = await bed.post(ndjson(native({ app: { id: "x".repeat(1_025) } }), ...halves))
+  t.match(body, {
+    accepted: 0,
+    known: 0,
+    problems: [{ field: "app.id" }, { field: "event_id" }, { field: "event_id" }],
+  })
+})
+
 t.test("ten thousand events are taken in one go", async (t) => {
   const bed = await telemetryBed(() => ({ webhook: webhook() }))
   t.teardown(() => bed.close())

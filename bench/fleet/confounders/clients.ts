@@ -101,7 +101,7 @@ export const rebuiltApps: Confounder = {
 }
 
 /** iPhones of their owners: not supervised, MDM manages and lists some apps and no others. The CA came with the
- * profile, and is trusted by all. */
+ * profile, and is trusted by all; MDM tells of one device (iOS has one trust store). */
 export const userEnrolment: Confounder = {
   name: "user-enrolment",
   usual: 0.2,
@@ -114,17 +114,12 @@ export const userEnrolment: Confounder = {
       ({ platform }) => platform === "ios",
     )
     for (const phone of phones) {
-      const steps = phone.trust.get("device") ?? []
-      phone.trust = new Map([
-        ["work", steps],
-        ["personal", steps],
-      ])
       phone.supervised = false
       phone.listsManagedOnly = true
-      phone.apps = phone.apps.map((installed) => {
-        const managed = installed.managed && random.chance(0.4)
-        return { ...installed, managed, profile: managed ? "work" : "personal" }
-      })
+      phone.apps = phone.apps.map((installed) => ({
+        ...installed,
+        managed: installed.managed && random.chance(0.4),
+      }))
     }
   },
 }

@@ -8,7 +8,8 @@ import { join } from "node:path"
 import { jobsOf, nameOf, type Seeds } from "../plan.ts"
 import type { Choice, Ran } from "../run-world.ts"
 import { codeInForce } from "./code-in-force.ts"
-import { headFile, readResults, resultLine, resultsFile } from "./results.ts"
+import { headFile, keyOf, readResults, resultLine, resultsFile } from "./results.ts"
+import type { Answer } from "./worker.ts"
 
 export interface ProofOptions {
   out: string
@@ -29,9 +30,13 @@ export async function prove(options: ProofOptions): Promise<void> {
   tell(
     `${code.commit}${code.changed > 0 ? ` and ${code.changed} changed files` : ""}, src ${code.src}`,
   )
-  const done = new Set(readResults(out).map(({ stratum, seed }) => `${stratum} ${seed}`))
+  const done = new Set(
+    readResults(out)
+      .filter(({ stoppedAt }) => stoppedAt === null)
+      .map(keyOf),
+  )
   const jobs = jobsOf(seeds, undefined, part).filter(
-    (job) => !done.has(`${nameOf(job)} ${job.seed}`),
+    (job) => !done.has(keyOf({ stratum: nameOf(job), seed: job.seed })),
   )
   tell(`${jobs.length} worlds to run, ${done.size} were run before`)
   const next = () => (Date.now() < deadline ? jobs.shift() : undefined)
@@ -43,27 +48,28 @@ export async function prove(options: ProofOptions): Promise<void> {
     for (const wrong of ran.score.falselySent) tell(`  falsely sent: ${JSON.stringify(wrong)}`)
   }
   const worker = async () => {
-    const child = fork(join(import.meta.dirname, "worker.ts"))
-    try {
-      for (let job = next(); job; job = next()) {
-        const slice = job.slice * 1_000
-        const choice: Choice = { ...job, pinShare: null, slice, deadline, out: null }
-        keep(await answerOf(child, choice))
-      }
-    } finally {
-      child.disconnect()
+    const start = () => fork(join(import.meta.dirname, "worker.ts"))
+    let child = start()
+    for (let job = next(); job; job = next()) {
+      const slice = job.slice * 1_000
+      if (!child.connected) child = start()
+      const answer = await answerOf(child, { ...job, pinShare: null, slice, deadline, out: null })
+      if ("ran" in answer) keep(answer.ran)
+      else tell(`${nameOf(job)} ${job.seed} failed: ${answer.failed}`)
     }
+    if (child.connected) child.disconnect()
   }
   await Promise.all(Array.from({ length: processes }, worker))
 }
 
-function answerOf(child: ChildProcess, question: Choice): Promise<Ran> {
-  return new Promise((resolve, reject) => {
-    const ended = (code: number | null) => reject(new Error(`fleet: a worker ended with ${code}`))
+/** A process that dies takes its world with it, and no other. */
+function answerOf(child: ChildProcess, question: Choice): Promise<Answer> {
+  return new Promise((resolve) => {
+    const ended = (code: number | null) => resolve({ failed: `its process ended with ${code}` })
     child.once("exit", ended)
     child.once("message", (answer) => {
       child.off("exit", ended)
-      resolve(answer as Ran)
+      resolve(answer as Answer)
     })
     child.send(question)
   })

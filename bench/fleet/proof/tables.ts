@@ -1,8 +1,11 @@
 /** The results of a proof as the tables of a page: the goals, the metrics of each stratum, and other tools' rules. */
+
 import { Random } from "../random.ts"
 import type { Ran } from "../run-world.ts"
 import { added, drawnBounds, lowerBound, type Pair, upperBound } from "../score/bounds.ts"
 import { hours, number } from "../score/report.ts"
+import { adversaries } from "../switches.ts"
+import type { Head } from "./results.ts"
 
 /** Of false `confirmed` in each class of confounders; of sent incidents that are right; of detectable pins found. */
 const goals = { falseConfirmed: 1e-4, sent: 0.97, recall: 0.95 }
@@ -10,22 +13,37 @@ const goals = { falseConfirmed: 1e-4, sent: 0.97, recall: 0.95 }
 /** Worlds as fleets are, beside which the mixes are made to go wrong. */
 const realistic: readonly RegExp[] = [/^plain/, /^base/, /^hostile/]
 
-export function tablesOf(worlds: readonly Ran[]): string {
-  return [
-    summary(worlds),
-    goalsTable(worlds),
-    classesTable(worlds),
-    metricsTable(worlds),
-    othersTable(worlds),
-    reasonsTable(worlds),
-  ].join("\n\n")
+/** By the name that a page asks for them with. */
+export function tablesOf(worlds: readonly Ran[], head: Head): Map<string, string> {
+  return new Map([
+    ["summary", summary(worlds, head)],
+    ["goals", goalsTable(worlds)],
+    ["classes", classesTable(worlds)],
+    ["metrics", metricsTable(worlds)],
+    ["adversaries", adversariesTable(worlds)],
+    ["others", othersTable(worlds)],
+    ["reasons", reasonsTable(worlds)],
+    ["faults", faults(worlds)],
+  ])
 }
 
-function summary(worlds: readonly Ran[]): string {
+/** Puts each table between `<!-- proof NAME -->` and `<!-- end -->`. */
+export function intoPage(page: string, tables: ReadonlyMap<string, string>): string {
+  return page.replace(
+    /(<!-- proof (\w+) -->\n)[\s\S]*?(<!-- end -->)/g,
+    (whole, begin: string, name: string, end: string) => {
+      const text = tables.get(name)
+      return text === undefined ? whole : `${begin}${text}\n${end}`
+    },
+  )
+}
+
+function summary(worlds: readonly Ran[], head: Head): string {
   const cases = sum(worlds.map((ran) => ran.cases))
   const cut = worlds.filter(({ stoppedAt }) => stoppedAt !== null).length
   const seconds = sum(worlds.map((ran) => ran.seconds))
-  return `${worlds.length} worlds, ${cases} cases, ${Math.round(seconds)} s of processes; ${cut} of the worlds did not come to their end.`
+  const code = `commit ${head.commit}${head.changed > 0 ? ` and ${head.changed} changed files` : ""}, digest of src/ ${head.src}`
+  return `Seeds: ${head.seeds}; ${code}. ${worlds.length} worlds, ${cases} cases, ${Math.round(seconds)} s of processes; ${cut} of the worlds did not come to their end.`
 }
 
 function goalsTable(worlds: readonly Ran[]): string {
@@ -193,6 +211,31 @@ function namesOf(worlds: readonly Ran[], prefix: string): string[] {
   const names = worlds.flatMap(({ score }) => Object.keys(score.parts))
   const fitting = names.filter((name) => name.startsWith(prefix))
   return [...new Set(fitting)].map((name) => name.slice(prefix.length)).sort()
+}
+
+/** How many of each tactic's effects were confirmed; `own-anchors` and the like stand for whole tactics. */
+function adversariesTable(worlds: readonly Ran[]): string {
+  const hostile = worlds.filter(({ stratum }) => stratum.startsWith("hostile"))
+  const rows = adversaries.map(({ name }) => [name, share(hostile, `recall: ${name}`)])
+  return markdown(["tactic", "of all its effects `confirmed`"], rows)
+}
+
+/** What was said wrongly, each world's own words; 40 of each at most. */
+function faults(worlds: readonly Ran[]): string {
+  const lines = (title: string, of: (ran: Ran) => readonly object[]) =>
+    worlds
+      .flatMap((ran) => of(ran).map((one) => ({ ran, one })))
+      .slice(0, 40)
+      .map(
+        ({ ran, one }) =>
+          `- ${title}, ${ran.stratum} ${ran.seed}: ${Object.values(one).join("; ")}`,
+      )
+  const all = [
+    ...lines("falsely confirmed", ({ score }) => score.falselyConfirmed),
+    ...lines("falsely sent", ({ score }) => score.falselySent),
+    ...lines("missed", ({ score }) => score.missed),
+  ]
+  return all.length > 0 ? all.join("\n") : "None."
 }
 
 function sum(numbers: readonly number[]): number {

@@ -1,6 +1,7 @@
 /** `pinsensor baseline add|remove|withdraw|freeze|thaw`: what a person says of the baseline. */
 import { randomBytes } from "node:crypto"
 import { parseArgs } from "node:util"
+import { widthOf } from "../../policy/register/scope-width.ts"
 import type { BaselineAct, BaselineChange } from "../../record/baseline-change.ts"
 import { canonicalHost, parseHostPattern } from "../../record/host-pattern.ts"
 import { ownerFrom } from "../bypass/add.ts"
@@ -95,6 +96,7 @@ function sayOfPair(
 ): void {
   const flags = read(args)
   const [app, destination] = pairFrom(flags)
+  if (what === "added") refuseTooWide(destination)
   const owner = ownerFrom(flags.owner)
   const { expires } = flags
   if (expires === undefined)
@@ -110,6 +112,20 @@ function sayOfPair(
       : []
     return { said: words(app, destination, until ?? ""), notes }
   })
+}
+
+/** What everybody may get a name or an address below is no app's own: whatever the app does there would be known. */
+function refuseTooWide(destination: string): void {
+  const wide = widthOf({
+    sni: destination,
+    device_id: null,
+    device_group: null,
+    stack: null,
+    client_network: null,
+    destination_network: null,
+  })
+  if (wide !== null)
+    throw new Error(`--destination: "${destination}" ${wide}; name the app's own hosts`)
 }
 
 function read(args: readonly string[]): Flags {

@@ -69,7 +69,8 @@ function concerns(change: BaselineChange, tenant: string, app: string, destinati
 
 function linesOf({ profile, said, ...known }: Shown): string[] {
   const { app_id, destination, baseline, by, why, since, accepted_by, refused_by } = known
-  const stands = baseline ? `baseline, ${by} since ${since ?? "it was declared"}` : "no baseline"
+  const from = since === null ? "" : ` since ${since}`
+  const stands = baseline ? `baseline, ${by}${from}` : "no baseline"
   return [
     `${app_id} at ${destination}: ${stands}`,
     `  ${why}`,

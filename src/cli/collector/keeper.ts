@@ -49,7 +49,13 @@ export class SourceKeeper implements Keeper {
         kept.known += count.known + all.length - fresh.length
         kept.conflicts.push(...count.conflict_ids)
       }
-      store.sources.saw(name, tenant, seen, clock())
+      // A sweep lists whoever is there: of an erased device not even that is kept.
+      const there = store.privacy.erasures.without(
+        "devices",
+        seen.map((device_id) => ({ tenant, device_id })),
+      )
+      const ids = there.map(({ device_id }) => device_id)
+      store.sources.saw(name, tenant, ids, clock())
       const next = {
         ...this.#health,
         taken: this.#health.taken + kept.added,

@@ -144,12 +144,12 @@ export class BaselineMemory {
     this.isNew = false
   }
 
-  /** As of a time, for a device. */
-  of(deviceId: string, now: number): Baselines {
+  /** As of a time, for a device. Who asks once is not told of what is learned later. */
+  of(deviceId: string, now: number, asks: "from now on" | "once" = "from now on"): Baselines {
     return {
       standing: (question) => {
         const standing = this.#standing(question, now, deviceId)
-        this.#ask(deviceId, { now, question, was: standing.is })
+        if (asks === "from now on") this.#ask(deviceId, { now, question, was: standing.is })
         return standing
       },
       before: (question) => {

@@ -216,6 +216,7 @@ export class HotDevices {
 
   #note(one: Attributed<Attempt | Flow>, add: (hot: Hot) => void): void {
     const { fact, who } = one
+    this.#lookAroundNeighbours(fact, who.device_id)
     const hot = this.#hot.get(who.device_id)
     if (fact.proxy_user !== null || hot?.shared) this.drop(`${unbound}${fact.client_ip}`)
     if (!hot || fact.tenant !== this.#parts.config.tenant) return
@@ -231,6 +232,15 @@ export class HotDevices {
       hot.stale = true
     }
     this.#measure(hot)
+  }
+
+  /** Who had the address before or has it next may have a flow that is told of by this one. */
+  #lookAroundNeighbours(fact: Attempt | Flow, deviceId: string): void {
+    if (fact.tenant !== this.#parts.config.tenant) return
+    for (const device of this.#parts.inventory.current.devicesBehind(fact.client_ip)) {
+      const hot = device === deviceId ? undefined : this.#hot.get(device)
+      if (hot?.imported) this.#lookAround(hot, fact)
+    }
   }
 
   /** Of the flows in its time each may be ours now, or not, or told of by a better one. */

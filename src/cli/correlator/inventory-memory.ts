@@ -5,17 +5,22 @@
  */
 import type { Config } from "../../config.ts"
 import type { Store } from "../../evidence/store.ts"
+import { endOf } from "../../identity/address-history.ts"
 import { canonicalAddress } from "../../identity/address-key.ts"
+import type { BindingIndex } from "../../identity/bindings.ts"
 import { type Inventory, inventory } from "../../identity/inventory.ts"
 import { posturesKept } from "../../identity/posture-history.ts"
 import { type JoinSettings, joinSettings } from "../../identity/settings.ts"
 import type { Binding } from "../../record/binding.ts"
 import type { RecordOf } from "../../record/kinds.ts"
+import { newestUpTo } from "./recall.ts"
 
 /** Whom a change of the inventory concerns. */
 export interface Concerned {
   /** Single addresses that were bound anew. */
   addresses: Set<string>
+  /** From when on whose they are may be another now, in epoch milliseconds of event time. */
+  since: Map<string, number>
   /** Devices of which something new was said. */
   devices: Set<string>
   /** Devices that were given whole prefixes: all clients inside are theirs. */
@@ -34,6 +39,20 @@ export interface InventoryParts {
 
 const kinds = ["devices", "postures", "bindings", "apps"] as const
 type InventoryKind = (typeof kinds)[number]
+
+/** A lease is stated with each renewal: new is what lies between its end until now and the one that is told now. */
+function newSince(bindings: BindingIndex, binding: Binding): number {
+  const from = Date.parse(binding.valid_from)
+  const deviceId = bindings.deviceOf(binding)
+  if (deviceId === null) return from
+  const before = bindings
+    .ofDevice(deviceId, from, from + 1)
+    .find(
+      ({ address, source, valid_from }) =>
+        address === binding.address && source === binding.source && Date.parse(valid_from) === from,
+    )
+  return before ? Math.min(endOf(before), endOf(binding)) : from
+}
 
 /** Records read at a time. */
 const batch = 2_000
@@ -68,15 +87,19 @@ export class InventoryMemory {
   refresh(): Concerned | null {
     const concerned: Concerned = {
       addresses: new Set(),
+      since: new Map(),
       devices: new Set(),
       prefixHolders: new Set(),
       all: false,
     }
     const { bindings, devices } = this.#current
-    const concern = (binding: Binding) => {
+    const concern = (binding: Binding, since = Date.parse(binding.valid_from)) => {
       const deviceId = bindings.deviceOf(binding)
-      if (!binding.address.includes("/")) concerned.addresses.add(canonicalAddress(binding.address))
-      else if (deviceId !== null) concerned.prefixHolders.add(deviceId)
+      const address = canonicalAddress(binding.address)
+      if (!binding.address.includes("/")) {
+        concerned.addresses.add(address)
+        concerned.since.set(address, Math.min(since, concerned.since.get(address) ?? since))
+      } else if (deviceId !== null) concerned.prefixHolders.add(deviceId)
     }
     const added =
       this.#take("devices", (device) => {
@@ -91,8 +114,9 @@ export class InventoryMemory {
         concerned.devices.add(posture.device_id)
       }) +
       this.#take("bindings", (binding) => {
+        const since = newSince(bindings, binding)
         bindings.add(binding)
-        concern(binding)
+        concern(binding, since)
       }) +
       this.#take("apps", () => {
         concerned.all = true
@@ -121,11 +145,13 @@ export class InventoryMemory {
   #read(): Inventory {
     const { store, config, clock } = this.#parts
     const now = clock()
+    // As the facts count by their own time, be they imported from a year ago.
+    const newest = newestUpTo(store, now)
     const back = config.analytics.scope.window + config.analytics.scope["allowed-lateness"]
     return inventory(
       {
         tenant: config.tenant,
-        bindings: store.bindings(now - back - 30 * day, now + day),
+        bindings: store.bindings((newest ?? now) - back - 30 * day, now + day),
         devices: store.current("devices"),
         postures: (deviceId) => store.posturesOf(deviceId, posturesKept),
         apps: store.current("apps"),

@@ -17,8 +17,9 @@ import type { InventoryMemory } from "./inventory-memory.ts"
 import { eventsAround } from "./known-events.ts"
 import type { LastUsers } from "./last-users.ts"
 import type { CorrelatorParts } from "./pass.ts"
-import { type Recalled, recall } from "./recall.ts"
-import type { Facts, Suspects } from "./suspects.ts"
+import { inBatches, newestUpTo, type Recalled, recall } from "./recall.ts"
+import type { Rewalk } from "./rewalk.ts"
+import { type Facts, Suspects } from "./suspects.ts"
 import { tellingFlows } from "./telling-flows.ts"
 import type { Unusable } from "./unusable.ts"
 
@@ -32,6 +33,7 @@ export interface LearnerParts extends CorrelatorParts {
   faults: FaultWatch
   bypasses: BypassWatch
   coverage: CoverageWatch
+  rewalk: Pick<Rewalk, "concerned" | "learned" | "rollBack" | "lastSeen">
   lastUsers: LastUsers
   unusable: Unusable
   log: Log
@@ -45,6 +47,10 @@ export class Learner {
   /** Null when all of it is learned. */
   #recall: Generator<Recalled> | null
   #recalled = 0
+  /** What the fleet showed is known from this event time on, in epoch milliseconds. */
+  #knownFrom = Number.POSITIVE_INFINITY
+  /** The same of where and when each device was seen; it is not read further back. */
+  #recalledFrom = Number.POSITIVE_INFINITY
 
   constructor(parts: LearnerParts) {
     const { config } = parts
@@ -88,18 +94,21 @@ export class Learner {
   }
 
   takeNews(): News {
-    const { follower, suspects, fleet, baselines, bypasses, coverage } = this.#parts
+    const { follower, suspects, fleet, baselines, bypasses, coverage, rewalk } = this.#parts
     const news = follower.next()
     try {
       this.#bindLogins(news)
       this.#learn(news, false)
       suspects.again(fleet.toldOtherwise())
       suspects.again(baselines.toldOtherwise())
+      for (const [device, at] of fleet.pastToldOtherwise()) rewalk.concerned(device, at)
+      rewalk.learned()
     } catch (error) {
       follower.rollBack()
       bypasses.rollBack()
       baselines.rollBack()
       coverage.rollBack()
+      rewalk.rollBack()
       throw error
     }
     return news
@@ -110,7 +119,49 @@ export class Learner {
     this.#recalled = 0
     const { scope, baseline } = config.analytics
     const back = baselines.isNew ? Math.max(scope.window, baseline.window) : scope.window
-    return recall(store, clock() - back)
+    const since = (newestUpTo(store, clock()) ?? clock()) - back
+    const isFirst = (["attempts", "flows"] as const).every(
+      (kind) => store.cursor(`correlator/${kind}`) === 0,
+    )
+    this.#knownFrom = isFirst ? Number.NEGATIVE_INFINITY : since
+    this.#recalledFrom = this.#knownFrom
+    return recall(store, since)
+  }
+
+  /** Learns what the fleet showed before the time that was recalled: judging the past asks for it. Whoever is judged
+   * now is told; what was found of the past was found knowing it. */
+  *fleetFrom(since: number): Generator<void> {
+    const { store, config, inventory, fleet, suspects, unusable } = this.#parts
+    const settings = joinSettings(config.identity)
+    for (const attempts of inBatches(store.inTime("attempts", since, this.#knownFrom))) {
+      new Suspects().take(
+        { attempts, flows: [], app_events: [] },
+        {
+          inventory: inventory.current,
+          settings,
+          events: eventsAround(this.#evidence, attempts),
+          old: true,
+          attempt: (attempt) => fleet.noteAttempt(attempt),
+          flow: () => {},
+          unusable: (id, error) => unusable.record(id, error),
+        },
+      )
+      suspects.again(fleet.toldOtherwise())
+      fleet.pastToldOtherwise()
+      yield
+    }
+    this.#knownFrom = Math.min(this.#knownFrom, since)
+  }
+
+  /** There is something of it that was not recalled. */
+  #isForgotten(address: string, since: number): boolean {
+    const { store } = this.#parts
+    if (since >= this.#recalledFrom) return false
+    const until = this.#recalledFrom
+    return (
+      store.attemptsOf(address, since, until, 1).length > 0 ||
+      store.flowsOf(address, since, until, 1).length > 0
+    )
   }
 
   /** Before anything is learned from them: who logged in tells whose the connections are. */
@@ -124,16 +175,24 @@ export class Learner {
   }
 
   #refreshInventory(): void {
-    const { inventory, suspects, hot } = this.#parts
+    const { inventory, suspects, hot, rewalk } = this.#parts
     const concerned = inventory.refresh()
     if (!concerned) return
     hot.inventoryChanged(inventory.current, concerned)
     suspects.inventoryChanged(inventory.current, concerned)
+    for (const [address, since] of concerned.since) {
+      const isSuspect = suspects.isSuspect(address) || this.#isForgotten(address, since)
+      for (const device of inventory.current.devicesBehind(address)) {
+        if (!isSuspect && !suspects.isWatched(device)) continue
+        suspects.again([device])
+        rewalk.concerned(device, since)
+      }
+    }
   }
 
   #learn(facts: Facts, old: boolean): void {
     const { config, inventory, suspects, fleet, baselines, faults, bypasses } = this.#parts
-    const { hot, lastUsers, unusable, coverage } = this.#parts
+    const { hot, lastUsers, unusable, coverage, rewalk } = this.#parts
     const teaches = !old || baselines.isNew
     const telling = tellingFlows(this.#evidence, teaches ? facts.flows : [])
     suspects.take(facts, {
@@ -141,6 +200,10 @@ export class Learner {
       settings: joinSettings(config.identity),
       events: eventsAround(this.#evidence, [...facts.attempts, ...facts.flows]),
       old,
+      concerned: (deviceId, at) => {
+        if (!old) rewalk.concerned(deviceId, at)
+      },
+      lastSeen: (deviceId, at) => (at < this.#recalledFrom ? rewalk.lastSeen(deviceId, at) : null),
       attempt: (attempt) => {
         fleet.noteAttempt(attempt)
         if (teaches) baselines.noteAttempt(attempt)

@@ -24,6 +24,7 @@ import { LastUsers } from "./last-users.ts"
 import { Learner } from "./learner.ts"
 import { RegisterMemory } from "./register-memory.ts"
 import { RegisterReview } from "./register-review.ts"
+import { Rewalk } from "./rewalk.ts"
 import { type Suspect, Suspects } from "./suspects.ts"
 import { Unusable } from "./unusable.ts"
 import { UseMemory } from "./use-memory.ts"
@@ -32,6 +33,8 @@ import { Writer } from "./write.ts"
 
 /** Devices judged in one commit: bounds how long the store is held. */
 const devicesAtOnce = 50
+/** With more records that wait the past waits. */
+const mostBehind = 2_000
 /** How often all that was learned is looked at, in milliseconds. */
 const everyEntryEvery = 1_000
 
@@ -52,6 +55,7 @@ export class Correlator {
   readonly #coverage: CoverageWatch
   readonly #hot: HotDevices
   readonly #learner: Learner
+  readonly #rewalk: Rewalk
   readonly #unusable: Unusable
   readonly #register: RegisterMemory
   readonly #use: UseMemory
@@ -97,6 +101,19 @@ export class Correlator {
     this.#hot = new HotDevices({ ...evidence, clock })
     const follower = new Follower(store)
     const lastUsers = new LastUsers()
+    const labels = new LabelMemory(store, memory, () => config.analytics.labels)
+    this.#rewalk = new Rewalk({
+      ...parts,
+      ...evidence,
+      memory,
+      labels,
+      suspects: this.#suspects,
+      fleet: this.#fleet,
+      baselines: this.#baselines,
+      register: this.#register,
+      drifts: this.#bypasses,
+      learnFrom: (since) => this.#learner.fleetFrom(since),
+    })
     this.#learner = new Learner({
       ...parts,
       ...evidence,
@@ -108,13 +125,14 @@ export class Correlator {
       faults: this.#faults,
       bypasses: this.#bypasses,
       coverage: this.#coverage,
+      rewalk: this.#rewalk,
       lastUsers,
     })
     this.#view = new WorldView({
       store,
       config,
       memory,
-      labels: new LabelMemory(store, memory, () => config.analytics.labels),
+      labels,
       inventory,
       hot: this.#hot,
       fleet: this.#fleet,
@@ -126,6 +144,8 @@ export class Correlator {
       unusable: this.#unusable,
       log,
     })
+    for (const { key, state } of memory.all())
+      if (state !== "closed") this.#suspects.watch([key.device_id])
     this.#writer = new Writer({
       ...parts,
       memory,
@@ -133,6 +153,7 @@ export class Correlator {
       bypasses: this.#bypasses,
       baselines: this.#baselines,
       coverage: this.#coverage,
+      rewalk: this.#rewalk,
     })
   }
 
@@ -148,6 +169,7 @@ export class Correlator {
     return {
       ...this.#suspects.counts,
       ...this.#hot.counts,
+      ...this.#rewalk.counts,
       findings: this.#memory.size,
       fleet_keys: this.#fleet.size,
       fault_pairs: this.#faults.size,
@@ -179,8 +201,11 @@ export class Correlator {
     this.#judged += due.length
     if (due.length > 0) this.#judgingMs += tookMs
     if (last) this.#news = null
+    // The present comes first.
+    const mayWalk = this.#faults.fault === null && this.counts.behind < mostBehind
+    const walks = mayWalk && this.#rewalk.step(this.#parts.clock())
     const { due: more, later } = this.#suspects.ready(now)
-    return !news.empty || more + later > 0
+    return !news.empty || more + later > 0 || walks
   }
 
   /** `news` with the last devices of theirs: then they are done with. */
@@ -215,7 +240,8 @@ export class Correlator {
   }
 
   #judgeTogether(due: readonly Suspect[], news: News | null, now: number): void {
-    const operational = [...this.#faults.findings(), ...this.#coverage.findings(now)]
+    const past = this.#rewalk.findings()
+    const operational = [...this.#faults.findings(), ...this.#coverage.findings(now), ...past]
     const fault = this.#faults.fault !== null
     // A clock that was set back must not make it wait.
     const everyEntry = Math.abs(now - this.#everyEntryAt) >= everyEntryEvery
@@ -228,6 +254,7 @@ export class Correlator {
     if (done) this.#use.committed(hits)
     this.#faults.stored(operational.filter(({ analytic }) => analytic === "sensor-fault"))
     this.#coverage.stored(operational.filter(({ analytic }) => analytic === "coverage"))
+    this.#rewalk.stored()
     this.#broken.note(judged.trials.broken, now)
     if (!everyEntry) return
     this.#everyEntryAt = now

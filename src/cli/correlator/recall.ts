@@ -11,6 +11,17 @@ export interface Recalled {
   flows: Flow[]
 }
 
+/**
+ * When the newest connection was that is stored, in epoch milliseconds; null: there is none. The clock is asked only
+ * so that a record of the future (of a flow sensor whose clock is wrong) does not pass for the newest.
+ */
+export function newestUpTo(store: Pick<Store, "lastTime">, clock: number): number | null {
+  const newest = (["attempts", "flows"] as const).flatMap(
+    (kind) => store.lastTime(kind, clock + 1) ?? [],
+  )
+  return newest.length > 0 ? Math.max(...newest) : null
+}
+
 /** Records recalled at a time. */
 const batch = 2_000
 
@@ -31,7 +42,7 @@ function* upToCursor<K extends "attempts" | "flows">(store: Store, kind: K, sinc
   }
 }
 
-function* inBatches<Item>(items: Iterable<Item>): Generator<Item[]> {
+export function* inBatches<Item>(items: Iterable<Item>): Generator<Item[]> {
   let some: Item[] = []
   for (const item of items) {
     some.push(item)

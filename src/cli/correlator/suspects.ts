@@ -60,6 +60,10 @@ export interface Lesson {
   flow: (flow: Attributed<Flow>) => void
   /** Told of each app event of a device that is known. */
   event?: (deviceId: string, event: AppEvent) => void
+  /** Told of each device that is to be judged for a fact, and when that was in epoch milliseconds. */
+  concerned?: (deviceId: string, at: number) => void
+  /** Where and when a device was seen last that is not remembered; null: nowhere but with this record. */
+  lastSeen?: (deviceId: string, at: number) => { addresses: string[]; latest: number } | null
   /** Told of a record that cannot be used; the others are. */
   unusable: (id: string, error: unknown) => void
 }
@@ -76,6 +80,8 @@ export class Suspects {
   readonly #clients = new Map<string, number>()
   /** Where each device was seen, and the time of its newest record. */
   readonly #seen = new Map<string, { addresses: Set<string>; latest: number }>()
+  /** Devices with open findings at the start: at most as many as there are findings in memory. */
+  readonly #watched = new Set<string>()
   /** Devices to judge for their news, and those that only might be judged otherwise now. Sets, so
    * that a device with many news waits once. */
   readonly #due = new Set<string>()
@@ -91,6 +97,32 @@ export class Suspects {
       waiting: this.#due.size + this.#later.size,
       resting: this.#restUntil.size,
     }
+  }
+
+  /** Where a device was seen, and the time of its newest record. */
+  seenOf(deviceId: string): { addresses: readonly string[]; latest: number } | null {
+    const seen = this.#seen.get(deviceId)
+    return seen ? { addresses: [...seen.addresses], latest: seen.latest } : null
+  }
+
+  /** It refused or was spliced. */
+  isSuspect(client: string): boolean {
+    return this.#clients.has(client)
+  }
+
+  /** Findings of these are open: each of their records concerns them. */
+  watch(deviceIds: Iterable<string>): void {
+    for (const deviceId of deviceIds) this.#watched.add(deviceId)
+  }
+
+  isWatched(deviceId: string): boolean {
+    return this.#watched.has(deviceId)
+  }
+
+  /** A device of which nothing was remembered, to be judged. */
+  remember(deviceId: string, seen: { addresses: readonly string[]; latest: number }): void {
+    for (const address of seen.addresses) this.#see(deviceId, address, seen.latest)
+    this.#later.add(deviceId)
   }
 
   /** Learns from facts which devices they concern. */
@@ -109,29 +141,36 @@ export class Suspects {
         }
       }
     }
-    each(facts.attempts, (fact) => lesson.attempt(this.#connection(fact, indexes, due)))
-    each(facts.flows, (fact) => lesson.flow(this.#connection(fact, indexes, due)))
+    each(facts.attempts, (fact) => lesson.attempt(this.#connection(fact, indexes, lesson)))
+    each(facts.flows, (fact) => lesson.flow(this.#connection(fact, indexes, lesson)))
     each(facts.app_events, (event) => {
       const { device_id } = devices.find(event.device)
       if (device_id === null) return
       lesson.event?.(device_id, event)
-      if (this.#seen.has(device_id)) due.add(device_id)
+      if (!this.#seen.has(device_id)) return
+      due.add(device_id)
+      lesson.concerned?.(device_id, Date.parse(event.observed_at))
     })
   }
 
   #connection<Fact extends Attempt | Flow>(
     fact: Fact,
     indexes: Indexes,
-    due: Set<string>,
+    { old, concerned, lastSeen }: Lesson,
   ): Attributed<Fact> {
     const who = attribute(fact, indexes)
     const at = Date.parse(fact.observed_at)
     const before = this.#clients.get(fact.client_ip)
+    const last = this.#seen.has(who.device_id) ? null : lastSeen?.(who.device_id, at)
+    for (const address of last?.addresses ?? [])
+      this.#see(who.device_id, address, last?.latest ?? at)
     this.#see(who.device_id, fact.client_ip, at)
     if (before !== undefined || isTelling(fact) || this.#isSuspect(who.device_id)) {
       this.#clients.delete(fact.client_ip)
       this.#clients.set(fact.client_ip, Math.max(before ?? at, at))
+      const due = old ? this.#later : this.#due
       due.add(who.device_id)
+      concerned?.(who.device_id, at)
     }
     if (this.#clients.size > most) forgetOldest(this.#clients)
     return { fact, who }
@@ -139,6 +178,7 @@ export class Suspects {
 
   /** Known from another address, as a phone that moved. */
   #isSuspect(deviceId: string): boolean {
+    if (this.#watched.has(deviceId)) return true
     for (const address of this.#seen.get(deviceId)?.addresses ?? [])
       if (this.#clients.has(address)) return true
     return false

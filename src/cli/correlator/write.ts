@@ -11,6 +11,7 @@ import type { BaselineMemory } from "./baseline-memory.ts"
 import type { BypassWatch } from "./bypass-watch.ts"
 import type { CoverageWatch } from "./coverage-watch.ts"
 import type { JudgedMemory } from "./judged-memory.ts"
+import type { Rewalk } from "./rewalk.ts"
 
 export interface WriterParts {
   store: Store
@@ -20,6 +21,7 @@ export interface WriterParts {
   bypasses: BypassWatch
   baselines: BaselineMemory
   coverage: CoverageWatch
+  rewalk: Rewalk
   log: Log
   clock: () => number
 }
@@ -46,10 +48,12 @@ export class Writer {
    */
   write(judged: Judged, done: Done | null, seq: number): boolean {
     const { findings, incidents, digests, states, spent, trials } = judged
-    const { store, memory, follower, bypasses, baselines, coverage, clock, log } = this.#parts
+    const { store, memory, follower, bypasses, baselines, coverage, rewalk, clock, log } =
+      this.#parts
     let watched = () => {}
     let learned = () => {}
     let counted = () => {}
+    let waiting = () => {}
     const changed = findings.filter((finding) => memory.isNew(finding))
     const rolled = incidents.map(({ incident }) => incident)
     const alerts = [...digests, ...incidents.flatMap(({ raised }) => raised.alert ?? [])]
@@ -74,6 +78,7 @@ export class Writer {
         watched = bypasses.store()
         learned = baselines.store(clock())
         counted = coverage.store()
+        waiting = rewalk.store()
       }
       return true
     })
@@ -81,6 +86,7 @@ export class Writer {
     watched()
     learned()
     counted()
+    waiting()
     memory.keep(changed)
     for (const { entry, note } of trials.writes)
       log("info", entry.kind === "trial" ? "trial" : "learned", { entry_id: entry.id, note })

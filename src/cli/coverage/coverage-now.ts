@@ -1,7 +1,13 @@
 /** Coverage as the store has it at one moment: counts, devices, sources, apps, acceptances. */
-import { type CoveredDevice, coverage, type Gap } from "../../analytics/coverage.ts"
+import {
+  type CoverageInput,
+  type CoveredDevice,
+  coverage,
+  type Gap,
+} from "../../analytics/coverage.ts"
 import type { Config } from "../../config.ts"
 import type { Store } from "../../evidence/store.ts"
+import { sourceNames } from "../collector/source-names.ts"
 
 /** Devices whose MDM data is read in one step: some 20 ms with 50 apps each. */
 const devicesAtOnce = 250
@@ -42,15 +48,21 @@ export function* coverageSteps(
   return coverage({
     counts: store.coverage.countsBetween(tenant, now - settings.window, now),
     devices: coveredDevices(store, tenant, managed),
-    sources: store.sources.all().map(({ name, health }) => ({
-      name,
-      last_ok_ms: health.last_ok_at === null ? null : Date.parse(health.last_ok_at),
-    })),
+    sources: configuredSources(store, config),
     managed_apps: managedApps,
     declared_apps: new Set(declared),
     acceptances: [...store.all("coverage-acceptances")].filter((one) => one.tenant === tenant),
     settings,
     now,
+  })
+}
+
+/** One that was taken out of the configuration is nobody's concern any more. */
+function configuredSources(store: Store, config: Config): CoverageInput["sources"] {
+  const health = new Map(store.sources.all().map((one) => [one.name, one.health]))
+  return sourceNames(config).map((name) => {
+    const last = health.get(name)?.last_ok_at ?? null
+    return { name, last_ok_ms: last === null ? null : Date.parse(last) }
   })
 }
 

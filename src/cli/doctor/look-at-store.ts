@@ -2,6 +2,8 @@
 import type { Config } from "../../config.ts"
 import type { SourceState } from "../../evidence/source-states.ts"
 import type { Store } from "../../evidence/store.ts"
+import { SourceHealth } from "../../record/source-health.ts"
+import { sourceNames } from "../collector/source-names.ts"
 import { withStore } from "../with-store.ts"
 import { ageText } from "./age-text.ts"
 import { type Diagnosis, fail, failed, ok, warn } from "./diagnosis.ts"
@@ -21,7 +23,7 @@ export async function lookAtStore(config: Config, now: number): Promise<Diagnosi
         : [
             ...evidence(store, now),
             ...outbox(store),
-            ...store.sources.all().map((state) => source(state, now)),
+            ...configuredSources(store, config).map((state) => source(state, now)),
           ],
     )
   } catch (error) {
@@ -78,7 +80,15 @@ function outbox(store: Store): Diagnosis[] {
   })
 }
 
-function source({ name, health }: SourceState, now: number): Diagnosis {
+/** As they do; one that never said anything has no health yet. */
+function configuredSources(store: Store, config: Config): Pick<SourceState, "name" | "health">[] {
+  const known = new Map(store.sources.all().map((state) => [state.name, state]))
+  return sourceNames(config).map(
+    (name) => known.get(name) ?? { name, health: SourceHealth.parse({}) },
+  )
+}
+
+function source({ name, health }: Pick<SourceState, "name" | "health">, now: number): Diagnosis {
   const { state, last_error, last_ok_at, taken, rejected, progress } = health
   const about = `source ${name}`
   const age = last_ok_at === null ? null : Math.max(0, now - Date.parse(last_ok_at))

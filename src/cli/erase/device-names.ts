@@ -16,7 +16,7 @@ export interface NamesOfDevice {
 export function namesOfDevice(store: Store, tenant: string, deviceId: string): NamesOfDevice {
   const found = new Map<string, DeviceName>()
   const users = new Set<string>()
-  for (const device of store.devicesEver(tenant, deviceId)) {
+  for (const device of store.privacy.devicesEver(tenant, deviceId)) {
     for (const name of ownNames) {
       const value = device[name]
       if (value !== null && isAlone(store, tenant, deviceId, name, value))

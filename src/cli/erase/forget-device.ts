@@ -31,7 +31,7 @@ export function forgetDevice(parts: Forgetting): Record<string, number> {
   const { store, config, about, erasureId, dryRun, onProgress } = parts
   const { tenant } = config
   const { deviceId } = about
-  const rows = store.eraseRows()
+  const rows = store.privacy.eraseRows()
   const counts: Record<string, number> = {}
   const count = (what: string, by: number) => {
     counts[what] = (counts[what] ?? 0) + by
@@ -81,7 +81,7 @@ function appEventsOf({ store, config: { tenant }, about }: Forgetting): number[]
   const devices = new DeviceIndex(store.eachCurrent("devices"), [], { tenant })
   const wanted = new Set(about.names.map(([name, value]) => `${name} ${value.toLowerCase()}`))
   const found: number[] = []
-  for (const { seq, body } of store.eraseRows().bodies("app_events")) {
+  for (const { seq, body } of store.privacy.eraseRows().bodies("app_events")) {
     const event: AppEvent = JSON.parse(body)
     if (event.tenant !== tenant) continue
     const named = namesIn("app-events", event).some(([name, value]) =>
@@ -102,7 +102,7 @@ function forgetFindings(
   drop: (table: BodyTable, seqs: readonly number[]) => void,
 ): Gone {
   const where = "body ->> '$.key.device_id' = ? AND body ->> '$.tenant' = ?"
-  const found = [...store.eraseRows().bodies("findings", where, deviceId, tenant)]
+  const found = [...store.privacy.eraseRows().bodies("findings", where, deviceId, tenant)]
   drop(
     "findings",
     found.map(({ seq }) => seq),
@@ -115,7 +115,7 @@ function* incidentsWithout(
   { store, about: { deviceId }, config: { tenant } }: Forgetting,
   gone: Gone,
 ): Generator<{ incident: Incident; seq: number }> {
-  for (const { seq, body } of [...store.eraseRows().bodies("incidents")]) {
+  for (const { seq, body } of [...store.privacy.eraseRows().bodies("incidents")]) {
     const incident: Incident = JSON.parse(body)
     const isMember =
       incident.device_ids.includes(deviceId) ||
@@ -140,7 +140,7 @@ function alertsOf(
   incidents: ReadonlySet<string>,
 ): number[] {
   const found: number[] = []
-  for (const { seq, body } of store.eraseRows().bodies("alerts")) {
+  for (const { seq, body } of store.privacy.eraseRows().bodies("alerts")) {
     const alert = JSON.parse(body)
     if (alert.tenant !== tenant) continue
     if (alert.device_id === deviceId || incidents.has(alert.incident_id)) found.push(seq)

@@ -4,13 +4,10 @@
  * fleet showed, join, judge, settle), without its cursors, trials, incidents and alerts.
  */
 import { FleetMemory } from "../../analytics/fleet-memory.ts"
-import { judgeDevice } from "../../analytics/judge.ts"
-import { type LabelIndex, labelled } from "../../analytics/labels.ts"
-import { settle } from "../../analytics/settle.ts"
+import type { LabelIndex } from "../../analytics/labels.ts"
 import type { Config } from "../../config.ts"
 import type { Store } from "../../evidence/store.ts"
 import type { Inventory } from "../../identity/inventory.ts"
-import { type JoinInput, joinDevice } from "../../identity/join.ts"
 import { joinSettings } from "../../identity/settings.ts"
 import type { Log } from "../../intercept/sensor-deps.ts"
 import { outcomeOf } from "../../observe/outcome.ts"
@@ -18,13 +15,12 @@ import type { Attempt } from "../../record/attempt.ts"
 import type { JudgementContext } from "../../record/attributed.ts"
 import type { BaselineChange } from "../../record/baseline-change.ts"
 import type { Drift } from "../../record/drift.ts"
-import type { Finding } from "../../record/finding.ts"
 import type { RegisterEntry } from "../../record/register-entry.ts"
 import { BaselineMemory } from "../correlator/baseline-memory.ts"
 import type { EvidenceParts } from "../correlator/evidence-parts.ts"
 import { FaultWatch } from "../correlator/fault-watch.ts"
-import { joinInputs } from "../correlator/join-inputs.ts"
 import { eventsAround } from "../correlator/known-events.ts"
+import { lookBack } from "../correlator/past-look.ts"
 import { type Facts, type Suspect, Suspects } from "../correlator/suspects.ts"
 import { tellingFlows } from "../correlator/telling-flows.ts"
 import { Unusable } from "../correlator/unusable.ts"
@@ -125,9 +121,7 @@ export class Lane {
       const due = this.#next(now)
       if (due.length === 0) return
       if (fault) for (const { device_id } of due) this.#afterFault.add(device_id)
-      const latest = new Map(due.map((device) => [device.device_id, device.latest]))
-      for (const input of joinInputs(this.#evidence, due))
-        this.#judgeOne(input, latest.get(input.device_id) ?? now, fault, register)
+      for (const suspect of due) this.#judgeOne(suspect, fault, register)
     }
   }
 
@@ -135,34 +129,14 @@ export class Lane {
     return this.#suspects.next(devicesAtOnce, now)
   }
 
-  #judgeOne(
-    input: JoinInput,
-    latest: number,
-    fault: boolean,
-    register: readonly RegisterEntry[],
-  ): void {
-    const { device_id } = input
+  #judgeOne(suspect: Suspect, fault: boolean, register: readonly RegisterEntry[]): void {
+    const { device_id, latest } = suspect
+    const { labels } = this.#parts
     this.#judgements += 1
     // What was found before a sensor fault stands as it is: the fault says nothing about it.
     const before = fault ? [] : this.findings.of(device_id)
     const context = this.#context(device_id, latest, fault, register)
-    this.findings.keep(this.#settled(input, context, before))
-  }
-
-  /** Some device's evidence breaks an analytic: the others must not suffer for it. */
-  #settled(
-    input: JoinInput,
-    context: JudgementContext,
-    before: readonly Finding[],
-  ): readonly Finding[] {
-    try {
-      const { analytics } = this.#parts.config
-      const judged = judgeDevice(joinDevice(input), context, analytics)
-      return settle(before, judged, (one) => labelled(one, this.#parts.labels, analytics.labels))
-    } catch (error) {
-      this.#unusable.device(input.device_id, error)
-      return []
-    }
+    this.findings.keep(lookBack(this.#evidence, { suspect, context, before, labels }))
   }
 
   #context(

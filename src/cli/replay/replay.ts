@@ -13,6 +13,7 @@ import { joinSettings } from "../../identity/settings.ts"
 import type { Log } from "../../intercept/sensor-deps.ts"
 import type { BaselineChange } from "../../record/baseline-change.ts"
 import type { Finding } from "../../record/finding.ts"
+import { usualSpan } from "../correlator/past-look.ts"
 import { Lane } from "./lane.ts"
 import { PastRegister } from "./past-register.ts"
 import { type Progress, walk } from "./walk.ts"
@@ -20,9 +21,6 @@ import { type Progress, walk } from "./walk.ts"
 const day = 86_400_000
 /** As the live inventory does, bindings that ended so long before are left out. */
 const bindingsBefore = 30 * day
-
-/** Judged at least so often in event time, in milliseconds: see docs/replay.md. */
-export const usualSpan = 6 * 3_600_000
 
 export interface ReplayOptions {
   store: Store

@@ -6,7 +6,6 @@ import { createServer } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
 import { type Config, listenersOf } from "../../config.ts"
 import { openStore } from "../../evidence/open.ts"
-import { checkMdmFiles } from "../../identity/mdm/check-files.ts"
 import {
   endpoint,
   explicitName,
@@ -31,7 +30,11 @@ export async function checkStart(config: Config): Promise<void> {
   checkData(config.data)
   for (const listener of listenersOf(config)) await checkPort(listener)
   checkTelemetryFiles(config.sources)
-  await checkMdmFiles(config.sources.mdm)
+  if (config.sources.mdm.length > 0) {
+    // Loaded where there is one: its tokens and its HTTP would be a fifth of every other start.
+    const { checkMdmFiles } = await import("../../identity/mdm/check-files.ts")
+    await checkMdmFiles(config.sources.mdm)
+  }
   for (const { at, settings } of telemetryListeners(config.sources))
     await checkFree(`${at}.listen`, settings.listen, "explicit", "it another HOST:PORT")
 }

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import type { Logger } from "pino"
 import type { Config } from "../../config.ts"
 import type { ListenerSettings } from "../../intercept/listeners.ts"
-import { hasSources } from "../collector/has-sources.ts"
+import { hasSources } from "../collector/source-names.ts"
 import type { FromChild, Role, ToChild } from "../process-messages.ts"
 import { Watchdog } from "./watchdog.ts"
 

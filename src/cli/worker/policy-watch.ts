@@ -51,6 +51,8 @@ export class PolicyWatch {
   #trouble = false
   /** Some device is a person's own: else nobody need be asked whose an address is. */
   #anyPersonal = false
+  /** The newest statement on a device that was looked at. */
+  #devices = -1
   /** By the wall clock, in epoch milliseconds. */
   #lookedAt = Number.NEGATIVE_INFINITY
   #closed = false
@@ -101,7 +103,7 @@ export class PolicyWatch {
       this.#lookedAt = now
       const data = store.dataVersion()
       if (data === this.#data) return
-      this.#anyPersonal = store.anyPersonalDevice(this.#config.tenant)
+      this.#lookAtDevices(store)
       if (!this.#follow(store)) return void setImmediate(() => this.#closed || this.#look())
       // Only now: a change whose reading failed is looked at again.
       this.#data = data
@@ -111,6 +113,14 @@ export class PolicyWatch {
       if (!this.#trouble) log("error", "register-unreadable", { reason: errorCode(error) })
       this.#trouble = true
     }
+  }
+
+  /** Traffic commits all the time, inventory seldom changes. */
+  #lookAtDevices(store: Store): void {
+    const newest = store.lastSeq("devices")
+    if (newest === this.#devices) return
+    this.#anyPersonal = store.anyPersonalDevice(this.#config.tenant)
+    this.#devices = newest
   }
 
   /** At first, and when another file has taken the place of the store. */
@@ -127,6 +137,7 @@ export class PolicyWatch {
   #forget(): void {
     this.#data = -1
     this.#seq = -1
+    this.#devices = -1
     this.#reading = { changed: 0, tookMs: 0 }
   }
 

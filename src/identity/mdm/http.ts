@@ -49,7 +49,9 @@ export class MdmHttp {
 
   /** Throws a MdmFault for everything but an answer; an answer of any status is one. */
   async ask(url: URL, request: MdmRequest, signal: AbortSignal): Promise<MdmAnswer> {
-    if (url.origin !== this.origin || url.username !== "" || url.password !== "")
+    // The origin of blob:https://HOST/ is https://HOST.
+    const other = url.origin !== this.origin || !/^https?:$/.test(url.protocol)
+    if (other || url.username !== "" || url.password !== "")
       throw new MdmFault(
         "lasting",
         `${this.origin} sent us to another server (${url.origin.slice(0, 100)}), which is not followed`,

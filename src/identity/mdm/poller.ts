@@ -16,6 +16,9 @@ import { sweep } from "./sweep.ts"
 /** After a failure, in milliseconds; doubles with each further one. */
 const firstWait = 15_000
 const longestWait = 15 * 60_000
+/** A server that asks for a longer wait is asked again all the same, in milliseconds: else one absurd
+ * `Retry-After` would silence it until a restart. */
+const longestAsked = 3_600_000
 /** Failures at one page before the sweep begins anew. */
 const mostAtOnePage = 4
 /** A sweep that was left so long ago begins anew: pages are forgotten, and devices have moved. */
@@ -132,7 +135,7 @@ class MdmPoller implements Source {
     } catch {
       // The store itself is what fails: the next attempt tells.
     }
-    const asked = error instanceof MdmFault ? (error.retryAfterMs ?? 0) : 0
+    const asked = error instanceof MdmFault ? Math.min(longestAsked, error.retryAfterMs ?? 0) : 0
     const full = Math.min(longestWait, retryMs * 2 ** Math.min(20, this.#failures - 1))
     const wait = Math.max(asked, full / 2 + (full / 2) * random())
     const level = message === this.#lastError ? "debug" : "warn"

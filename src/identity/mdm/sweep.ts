@@ -4,6 +4,7 @@
  * In: a connector and the place to go on from. Out: the place after the sweep. A device that is not
  * in it stays as it is. It must not know when sweeps are due, nor what a row looks like.
  */
+import { createHash } from "node:crypto"
 import { setImmediate as breathe } from "node:timers/promises"
 import type { SourceParts } from "../../source/source.ts"
 import type { DeviceSaid, MdmConnector, Page } from "./connector.ts"
@@ -45,6 +46,8 @@ export async function sweep(
   const { since } = due
   /** Ids of this run, to see whether rows that the API counts were never given. Bounded by `maxDevices`. */
   const seen = new Set<string>()
+  /** Hashes of the places of this round: a server that leads in a circle never ends. Some 100 bytes a page. */
+  const cursors = new Set<string>()
   const resumed = due.cursor !== null
   let repeated = false
   let place: MdmPlace = { ...from, sweep: due }
@@ -63,15 +66,16 @@ export async function sweep(
       place = { ...place, sweep: { ...(place.sweep as SweepPlace), cursor: null, done: 0 } }
       continue
     }
-    checkCursor(page.next, cursor)
+    checkCursor(page.next, cursor, cursors)
     emptyPages = page.rows.length === 0 ? emptyPages + 1 : 0
     if (emptyPages > mostEmptyPages) throw endless("page after page without a row")
+    const { done: before } = place.sweep as SweepPlace
+    if (before + page.rows.length > parts.maxDevices * 2) throw tooMany(parts.maxDevices)
     const taken = await takeRows(page, place, seen, parts, signal)
     place = taken.place
     added += taken.added
     const { done } = place.sweep as SweepPlace
-    if (done > parts.maxDevices * 2 || seen.size > parts.maxDevices)
-      throw endless(`more than ${parts.maxDevices} devices (max-devices)`)
+    if (seen.size > parts.maxDevices) throw tooMany(parts.maxDevices)
     if (parts.clock() - toldAt > tellEvery || parts.clock() < toldAt) {
       toldAt = parts.clock()
       keeper.tell({ progress: { done, of: page.of } })
@@ -81,6 +85,7 @@ export async function sweep(
     // Rows moved between pages while they were read: what fell through is in another place now.
     if (lacking > 0 && lacking !== from.lacking && !repeated) {
       repeated = true
+      cursors.clear()
       place = { ...place, sweep: { ...(place.sweep as SweepPlace), cursor: null } }
       continue
     }
@@ -135,7 +140,7 @@ async function takeRows(
   return { place, added }
 }
 
-function checkCursor(next: unknown, before: unknown): void {
+function checkCursor(next: unknown, before: unknown, earlier: Set<string>): void {
   if (next === null) return
   const text = JSON.stringify(next)
   if (text.length > longestCursor)
@@ -144,10 +149,17 @@ function checkCursor(next: unknown, before: unknown): void {
       `the next page has an address of more than ${longestCursor} bytes`,
     )
   if (text === JSON.stringify(before)) throw endless("a next page that is the page itself")
+  const hash = createHash("sha256").update(text).digest("base64url").slice(0, 16)
+  if (earlier.has(hash)) throw endless("a next page that was read in this sweep")
+  earlier.add(hash)
 }
 
 function endless(what: string): MdmFault {
   return new MdmFault("lasting", `the MDM never ends: ${what}`)
+}
+
+function tooMany(maxDevices: number): MdmFault {
+  return endless(`more than ${maxDevices} devices (max-devices)`)
 }
 
 /** The server does not know the page that we ask for. */

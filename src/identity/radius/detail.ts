@@ -8,7 +8,8 @@ import { canonicalMac } from "../mac.ts"
 
 export interface Accounting {
   status: "start" | "interim" | "stop" | "nas"
-  /** Who accounts: address or name of the access point, switch or gateway. */
+  /** Who accounts: addresses and name of the access point, switch or gateway, as it tells them itself. Behind NAT
+   * only all of them together tell two apart. */
   nas: string
   nasNames: string[]
   session: string
@@ -58,16 +59,17 @@ export function readDetail(stanza: string): DetailReading {
   if (!status) return { other: said }
   const at = timeOf(header, one)
   if (at === null) return { fault: "it has no time: neither Event-Timestamp nor Timestamp" }
-  const nasNames = ["NAS-IP-Address", "NAS-IPv6-Address", "NAS-Identifier", "Client-IP-Address"]
-    .flatMap((name) => one(name) ?? [])
-    .map((name) => name.slice(0, 256))
+  const named = (...names: string[]) =>
+    names.flatMap((name) => one(name) ?? []).map((name) => name.slice(0, 256))
+  const ownNames = named("NAS-IP-Address", "NAS-IPv6-Address", "NAS-Identifier")
+  const nasNames = [...ownNames, ...named("Client-IP-Address")]
   const session = one("Acct-Session-Id") ?? (status === "nas" ? "" : null)
   if (session === null) return { fault: "it has no Acct-Session-Id" }
   const lasted = digits(one("Acct-Session-Time"))
   const calling = one("Calling-Station-Id")
   return {
     status,
-    nas: nasNames[0] ?? "",
+    nas: (ownNames.length > 0 ? ownNames : nasNames).join(" "),
     nasNames,
     session: session.slice(0, 256),
     user: one("User-Name")?.slice(0, 256) || null,

@@ -15,6 +15,8 @@ interface Session {
   names: Partial<BindingNames>
   realm: string | null
   nasNames: readonly string[]
+  /** Epoch milliseconds. */
+  began: number
   /** Since when it has each, in epoch milliseconds. */
   addresses: ReadonlyMap<string, number>
   /** To when the last statement goes. */
@@ -74,10 +76,17 @@ export class Sessions {
     const renamed = open !== undefined && !sameNames(open.names, given.names)
     const over = renamed ? this.#endedAt(open, said.at) : []
     const before = open && !renamed ? open : null
-    const from = open ? said.at : said.at - (said.lasted ?? 0)
+    const began = Math.min(open?.began ?? said.at - (said.lasted ?? 0), said.at)
+    // An access point learns the first address after the start, and tells of it with the next interim.
+    const isFirst = !renamed && !open?.addresses.size
+    const since = (address: string) =>
+      isFirst ? Math.min(Math.max(began, this.#leftAt(given.realm, address)), said.at) : said.at
     const session: Session = {
       ...given,
-      addresses: new Map(given.all.map((each) => [each, before?.addresses.get(each) ?? from])),
+      began,
+      addresses: new Map(
+        given.all.map((each) => [each, before?.addresses.get(each) ?? since(each)]),
+      ),
       to: Math.max(open?.to ?? 0, said.at + silenceMs),
       at: Math.max(open?.at ?? 0, said.at) + (renamed ? 1 : 0),
     }
@@ -93,22 +102,24 @@ export class Sessions {
 
   #stopped(key: string, open: Session | undefined, said: Accounting): Stated[] {
     const { all, ...given } = this.#described(open, said)
-    const first = open ? Math.min(...open.addresses.values()) : said.at
-    const from = Math.min(said.lasted === null ? first : said.at - said.lasted, said.at)
+    const began = open?.began ?? said.at
+    const from = Math.min(said.lasted === null ? began : said.at - said.lasted, said.at)
     const session = {
       ...given,
+      began,
       names: open?.names ?? given.names,
       addresses: new Map(all.map((each) => [each, open?.addresses.get(each) ?? from])),
       to: said.at,
       at: open?.at ?? from,
     }
-    return this.#end(key, session, said.at)
+    const earlier = all.flatMap((address) => this.#leaves(address, key, session))
+    return [...earlier, ...this.#end(key, session, said.at)]
   }
 
   /** The NAS started anew, or shuts down (RFC 2866 section 5.1): its sessions are over. */
   #restarted({ nasNames, at }: Accounting): Stated[] {
     const over = [...this.#open].filter(
-      ([, session]) => session.at <= at && session.nasNames.some((name) => nasNames.includes(name)),
+      ([, session]) => session.at <= at && isSameNas(session.nasNames, nasNames),
     )
     return over.flatMap(([key, session]) => this.#end(key, session, at))
   }
@@ -138,6 +149,12 @@ export class Sessions {
     return [statedOf({ ...before, to, at: Math.max(to, before.at + 1) }, address)]
   }
 
+  /** When who had the address last was done with it, in epoch milliseconds. */
+  #leftAt(realm: string | null, address: string): number {
+    const owner = this.#owners.get(ownerKey(realm, address))
+    return (owner === undefined ? undefined : this.#ended.get(owner)) ?? Number.NEGATIVE_INFINITY
+  }
+
   /** A stanza need not repeat what an earlier one said. */
   #described(open: Session | undefined, said: Accounting) {
     return {
@@ -158,6 +175,13 @@ export class Sessions {
 
 function statedOf({ realm, names, addresses, to, at }: Session, address: string): Stated {
   return { realm, address, names, from: Math.min(addresses.get(address) ?? to, to), to, at }
+}
+
+/** One tells the same of itself as the other, or less: behind NAT, and with identifiers as they were shipped, two
+ * have some names in common. */
+function isSameNas(one: readonly string[], other: readonly string[]): boolean {
+  const [less, more] = one.length <= other.length ? [one, other] : [other, one]
+  return less.length > 0 && less.every((name) => more.includes(name))
 }
 
 function ownerKey(realm: string | null, address: string): string {

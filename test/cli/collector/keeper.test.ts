@@ -47,7 +47,9 @@ t.test("a sweep of what has not changed stores nothing, and what changes back is
   t.match(say("d", ten + 3, "18.0"), { added: 1, known: 0 })
   t.match(say("e", ten - 9, "18.0"), { added: 1 }, "older than what is in force: it is history")
   t.equal(store.device("acme", "intune:1")?.id, "d")
-  t.match(store.sources.devicesSeen("acme"), [{ source: "mdm/main", device_id: "intune:1", seen_ms: ten }])
+  t.match(store.sources.devicesSeen("acme"), [
+    { source: "mdm/main", device_id: "intune:1", seen_ms: ten },
+  ])
   t.end()
 })
 

@@ -10,8 +10,12 @@ import { FaultWatch } from "../../../src/cli/correlator/fault-watch.ts"
 import { HotDevices } from "../../../src/cli/correlator/hot-devices.ts"
 import { InventoryMemory } from "../../../src/cli/correlator/inventory-memory.ts"
 import { joinInput } from "../../../src/cli/correlator/join-inputs.ts"
+import { JudgedMemory } from "../../../src/cli/correlator/judged-memory.ts"
+import { LabelMemory } from "../../../src/cli/correlator/label-memory.ts"
 import { LastUsers } from "../../../src/cli/correlator/last-users.ts"
 import { Learner } from "../../../src/cli/correlator/learner.ts"
+import { RegisterMemory } from "../../../src/cli/correlator/register-memory.ts"
+import { Rewalk } from "../../../src/cli/correlator/rewalk.ts"
 import { type Suspect, Suspects } from "../../../src/cli/correlator/suspects.ts"
 import { Unusable } from "../../../src/cli/correlator/unusable.ts"
 import { type Config, loadConfig } from "../../../src/config.ts"
@@ -88,15 +92,32 @@ function started(store: Store, config: Config, most: { held: number; perDevice: 
   const suspects = new Suspects()
   const follower = new Follower(store)
   const bypasses = new BypassWatch({ store, config, log, clock })
-  const learner = new Learner({
+  const fleet = new FleetMemory(config.analytics.scope.window)
+  const baselines = new BaselineMemory({ config, store })
+  const memory = new JudgedMemory(store)
+  const rewalk = new Rewalk({
     ...evidence,
+    log,
+    clock,
+    suspects,
+    memory,
+    labels: new LabelMemory(store, memory, () => config.analytics.labels),
+    fleet,
+    baselines,
+    register: new RegisterMemory(store, 0),
+    drifts: bypasses,
+    learnFrom: (since) => learner.fleetFrom(since),
+  })
+  const learner: Learner = new Learner({
+    ...evidence,
+    rewalk,
     log,
     clock,
     follower,
     suspects,
     hot,
-    fleet: new FleetMemory(config.analytics.scope.window),
-    baselines: new BaselineMemory({ config, store }),
+    fleet,
+    baselines,
     faults: new FaultWatch([]),
     bypasses,
     coverage: new CoverageWatch({ store, config, clock }, []),

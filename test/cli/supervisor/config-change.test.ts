@@ -15,6 +15,7 @@ const nothing = {
   reordered: false,
   lists: [],
   control: [],
+  privacy: [],
 }
 const before = config({
   rules: [rule("a"), rule("b"), rule("c")],

@@ -108,7 +108,7 @@ t.test(
         .filter((one) => one.source === "setting")
         .map(({ id }) => id)
     }
-    t.strictSame(settings({}), [])
+    t.strictSame(settings({ privacy: { "personal-devices": "inspect" } }), [])
     t.strictSame(
       settings({
         ca: { "on-expired": "splice" },
@@ -120,7 +120,9 @@ t.test(
         "setting:overload.do",
         "setting:origin.on-untrusted",
         "setting:origin.on-no-name",
+        "setting:privacy.personal-devices",
       ],
+      "personal devices are spliced unless the settings say otherwise",
     )
   },
 )

@@ -56,6 +56,15 @@ t.test("rows of one address are the stays of those who had it", async (t) => {
       ],
     ],
     [
+      "declined: its row tells when, though the file was written later",
+      [row(one, 0, 600), row("", 42, 900, 1)],
+      500,
+      [
+        ["1", 0, 600],
+        ["1", 0, 42],
+      ],
+    ],
+    [
       "released before the next client asked",
       [row(one, 0, 600), row(one, 0, 0), row(two, 20, 600)],
       500,

@@ -22,6 +22,12 @@ t.test("JSON is counted before it is parsed", async (t) => {
   t.throws(() => json("[".repeat(41)), /nested deeper than 40/)
   t.throws(() => json("[".repeat(5_000_000)), /nested deeper than 40/)
   t.throws(() => json(`[${"0,".repeat(4_000_001)}0]`), /more than 4000000 values/)
+  const objects = Array.from({ length: 1_100 }, (_, one) => {
+    const names = Array.from({ length: 100 }, (_, place) => `"${one * 100 + place}x":0`)
+    return `{${names}}`
+  })
+  t.throws(() => json(`[${objects}]`), /more than 100000 forms of objects/)
+  t.equal((json(`[${'{"a":{"b":0}},'.repeat(60_000)}0]`) as unknown[]).length, 60_001)
   const secret = t.throws(() => json('{"secret-thing'), /is not JSON/) as Error
   t.notMatch(secret.message, /secret-thing/)
 })

@@ -333,6 +333,15 @@ t.test("a malicious answer fails the sweep and changes nothing of what is stored
       /never ends/,
       (url) => page(`${url}/v1.0/deviceManagement/managedDevices`),
     ],
+    "pages in a circle": [
+      /never ends: a next page that was read/,
+      (url) => page(`${url}/v1.0/deviceManagement/managedDevices?$skiptoken=${++endless % 2}`),
+    ],
+    "an address within an address": [/another server/, (url) => page(`blob:${url}/v1.0/x`)],
+    "a wait of thirty years": [
+      /asks to wait 999999999 s/,
+      () => ({ status: 429, headers: { "retry-after": "999999999" } }),
+    ],
     "a redirect": [
       /redirect \(302\)/,
       () => ({ status: 302, headers: { location: `${trap.url}/` } }),
@@ -356,6 +365,8 @@ t.test("a malicious answer fails the sweep and changes nothing of what is stored
   }
   t.equal(JSON.stringify([bed.all("devices"), bed.all("postures")]), before)
   t.strictSame(trap.requests, [], "nothing was asked elsewhere")
+  const waits = bed.log.map(({ fields }) => Number(fields["again_in_ms"] ?? 0))
+  t.equal(Math.max(...waits), 3_600_000, "no server silences its source for longer than an hour")
 })
 
 t.test("a server that gives ever more devices is cut off", async (t) => {

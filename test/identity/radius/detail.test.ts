@@ -29,7 +29,7 @@ t.test("a stanza is what it says of a session", async (t) => {
   )
   t.same(is, {
     status: "start",
-    nas: "10.0.0.1",
+    nas: "10.0.0.1 ap-7",
     nasNames: ["10.0.0.1", "ap-7"],
     session: "s1",
     user: 'ACME\\ann "a"',

@@ -66,6 +66,30 @@ t.test("a session's addresses are its own from its start to its stop", async (t)
       [["10.9.0.5", "ann", 3, 5]],
     ],
     [
+      "its first address comes with an interim: it was its own from the start",
+      [said(0, { addresses: [] }), said(hour, interim)],
+      [["10.9.0.5", "ann", 0, 12]],
+    ],
+    [
+      "unless somebody else had it until then",
+      [
+        said(0, { session: "s0", user: "bob" }),
+        said(hour, { addresses: [] }),
+        said(2 * hour, { ...stop, session: "s0" }),
+        said(3 * hour, interim),
+      ],
+      [
+        ["10.9.0.5", "bob", 0, 12],
+        ["10.9.0.5", "bob", 0, 2],
+        ["10.9.0.5", "ann", 2, 13],
+      ],
+    ],
+    [
+      "its address comes with the stop only",
+      [said(0, { addresses: [] }), said(hour, { ...stop, addresses: ["10.9.0.5"] })],
+      [["10.9.0.5", "ann", 0, 1]],
+    ],
+    [
       "an address that comes later is its own from then on, to the end",
       [said(0), said(hour, { ...interim, addresses: ["2001:db8::/64"] }), said(2 * hour, stop)],
       [
@@ -110,6 +134,20 @@ t.test("a session's addresses are its own from its start to its stop", async (t)
         ["10.9.0.6", "ann", 0, 12],
         ["10.9.0.5", "ann", 0, 1],
       ],
+    ],
+    [
+      "another starts anew that has the same address behind its own NAT",
+      [
+        said(0, { nas: "10.0.0.1 a", nasNames: ["10.0.0.1", "a"] }),
+        said(hour, {
+          status: "nas",
+          session: "",
+          nas: "10.0.0.1 b",
+          nasNames: ["10.0.0.1", "b"],
+          addresses: [],
+        }),
+      ],
+      [["10.9.0.5", "ann", 0, 12]],
     ],
     [
       "somebody else logs in within it",

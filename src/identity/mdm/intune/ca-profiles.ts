@@ -25,7 +25,7 @@ const BatchAnswer = z.object({
         id: z.string().max(20),
         status: z.int(),
         headers: z.record(z.string(), z.unknown()).nullish(),
-        body: z.unknown(),
+        body: z.unknown().optional(),
       }),
     )
     .max(batchSize),
@@ -35,7 +35,7 @@ const BatchAnswer = z.object({
 export async function caProfileStates(
   deviceIds: readonly string[],
   wanted: ReadonlySet<string>,
-  { client, graph, clock, random }: CaProfileParts,
+  { client, graph, longestWait, clock, random }: CaProfileParts,
   signal: AbortSignal,
 ): Promise<Map<string, boolean>> {
   const known = new Map<string, boolean>()
@@ -47,7 +47,12 @@ export async function caProfileStates(
       if (open.length === 0) break
       if (tries >= mostTries)
         throw new MdmFault("passing", "Microsoft Graph throttles questions after profiles")
-      await sleep(waitMs(tries, waitFor, random()), undefined, { signal })
+      const wait = waitMs(tries, waitFor, random())
+      if (wait > longestWait)
+        throw new MdmFault("passing", "Microsoft Graph throttles questions after profiles", {
+          retryAfterMs: waitFor,
+        })
+      await sleep(wait, undefined, { signal })
     }
   }
   return known
@@ -87,6 +92,8 @@ export async function caProfileStates(
 export interface CaProfileParts {
   client: MdmClient
   graph: string
+  /** A server that asks for a longer wait ends the sweep, in milliseconds. */
+  longestWait: number
   clock: () => number
   random: () => number
 }

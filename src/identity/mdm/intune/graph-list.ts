@@ -41,6 +41,8 @@ export async function* graphRows(
       )
     const { rows, next }: GraphPage = await graphPage(client, at, signal)
     yield* rows
+    if (next === at)
+      throw new MdmFault("lasting", "Microsoft Graph never ends: a page that is its own next")
     at = next
   }
 }

@@ -43,6 +43,8 @@ export function intuneConnector(
   const client = new MdmClient({ ...common, http, credentials })
   const profiles = settings["inspection-ca"]?.profiles ?? null
   const caProfiles = profiles === null ? null : new Set(profiles)
+  const longestWait = settings.http["longest-wait"]
+  const profileParts = { client, graph, longestWait, clock, random }
 
   /** Of the last full sweep; sweeps of changes go by it. */
   let installations: Installations | null = null
@@ -72,7 +74,7 @@ export function intuneConnector(
       haveCa =
         caProfiles === null
           ? new Map()
-          : await caProfileStates(idsOf(rows), caProfiles, { client, graph, clock, random }, signal)
+          : await caProfileStates(idsOf(rows), caProfiles, profileParts, signal)
       return { rows, next, of: null }
     },
     read: (row) => readManagedDevice(row, beside),

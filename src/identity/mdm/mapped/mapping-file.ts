@@ -4,11 +4,11 @@
  */
 import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
-import { LineCounter, parseDocument } from "yaml"
+import { isScalar, LineCounter, parseDocument, visit } from "yaml"
 import { Mapping } from "./mapping.ts"
 
 /** Ours have 5 KiB. */
-const longest = 256 * 1024
+const longest = 64 * 1024
 /** Named at once; who mends them finds the next. */
 const mostFaults = 20
 
@@ -29,8 +29,14 @@ export function readMappingFile(key: string, file: string): MappingFile {
 /** `where` begins the error. */
 export function parseMapping(text: string, where: string): Mapping {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, version: "1.2", stringKeys: true })
-  const [broken] = document.errors
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    version: "1.2",
+    stringKeys: true,
+    // Looked for below: the parser compares each key with each, minutes for a long map.
+    uniqueKeys: false,
+  })
+  const [broken = firstDoubled(document)] = document.errors
   if (broken) {
     const { line, col } = lines.linePos(broken.pos[0])
     const [what = "is not YAML"] = broken.message.split("\n")
@@ -57,6 +63,26 @@ export function parseMapping(text: string, where: string): Mapping {
     }
     return null
   }
+}
+
+/** A key that its map has twice: a reader sees one of them, and the other counts. */
+function firstDoubled(document: ReturnType<typeof parseDocument>) {
+  let doubled: { pos: readonly [number]; message: string } | undefined
+  visit(document, {
+    Map: (_, { items }) => {
+      const known = new Set<unknown>()
+      for (const { key } of items) {
+        if (!isScalar(key)) continue
+        if (known.has(key.value)) {
+          doubled = { pos: [key.range?.[0] ?? 0], message: "Map keys must be unique; remove one" }
+          return visit.BREAK
+        }
+        known.add(key.value)
+      }
+      return undefined
+    },
+  })
+  return doubled
 }
 
 /** Aliases are refused: a reviewer reads what stands there, and a few lines cannot become millions. */
