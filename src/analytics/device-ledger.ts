@@ -152,7 +152,7 @@ export class DeviceLedger {
     }
     if (sighting.start <= this.#now - window) return
     const known = findInTime(this.#all, sighting)
-    if (known && isSameOwner(known.who, sighting.who)) return
+    if (known && isSameOwner(known.who, sighting.who) && isSameProof(known, sighting)) return
     if (known) this.#remove(known)
     this.#insert(sighting)
     if (this.#all.length > this.#settings.mostRecords) this.#dropOldest()
@@ -246,6 +246,12 @@ function isSameOwner(a: Whose, b: Whose): boolean {
       a.app_version === b.app_version &&
       a.app_signer === b.app_signer)
   )
+}
+
+/** A flow of a tap may turn out to be one of ours: then it is no control flow. */
+function isSameProof(a: Sighting, b: Sighting): boolean {
+  const isControl = ({ fact }: Sighting) => "control" in fact && fact.control
+  return isControl(a) === isControl(b)
 }
 
 function startOf({ start }: { start: number }): number {
