@@ -2,48 +2,9 @@
  * What the operator allows: the triple (app id, signer, destination). A look-alike with another signer,
  * or an allowed app at another destination, is not allowed.
  */
+import { type AllowedLists, idOf } from "./allowed-lists.ts"
 import { coversAny } from "./host-list.ts"
-import type { AllowedApp, AllowedDestination } from "./settings.ts"
 import { registered, type Subject } from "./subject.ts"
-
-export interface AllowedLists {
-  AllowedAppList: readonly AllowedApp[]
-  AllowedDestinationList: readonly AllowedDestination[]
-}
-
-/** The app is in AllowedAppList, by its id. */
-export function isAllowedApp(appId: string | null, lists: AllowedLists): boolean {
-  return lists.AllowedAppList.some((entry) => idOf(entry) === appId)
-}
-
-/** Patterns for all apps, and for each app that has its own; kept with the list, so that pattern lists are
- * the same ones each time and are compiled once. */
-const listsOf = new WeakMap<readonly AllowedDestination[], PatternLists>()
-interface PatternLists {
-  all: readonly string[]
-  own: ReadonlyMap<string, readonly string[]>
-}
-
-/** The patterns that AllowedDestinationList gives for an app: those for all, and its own. */
-export function allowedDestinations(
-  appId: string | null,
-  { AllowedDestinationList: list }: AllowedLists,
-): (readonly string[])[] {
-  const { all, own } = listsOf.get(list) ?? patternLists(list)
-  const ownOnes = appId === null ? undefined : own.get(appId)
-  return ownOnes ? [all, ownOnes] : [all]
-}
-
-function patternLists(list: readonly AllowedDestination[]): PatternLists {
-  const all: string[] = []
-  const own = new Map<string, string[]>()
-  for (const entry of list)
-    if (typeof entry === "string") all.push(entry)
-    else own.set(entry.app, [...(own.get(entry.app) ?? []), ...entry.destinations])
-  const lists = { all, own }
-  listsOf.set(list, lists)
-  return lists
-}
 
 export interface Allowance {
   /** `no`: not in the lists; `incomplete`: all but a proof of the signer. */
@@ -87,10 +48,6 @@ export function allowance(
   return declared.includes(plainSigner(app_signer))
     ? { allowed: "yes", isListed: true, why: "app, signer and destination are allowed" }
     : { allowed: "no", isListed: true, why: "the app is allowed, but not under this signer" }
-}
-
-function idOf(entry: AllowedApp): string {
-  return typeof entry === "string" ? entry : entry.app
 }
 
 function plainSigner(signer: string): string {

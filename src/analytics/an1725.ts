@@ -5,7 +5,8 @@
  * confidence by the table. The catalogue's words stand above each channel (ATTACK-NOTICE.md).
  */
 import type { Channel } from "../record/finding.ts"
-import { allowance, allowedDestinations, isAllowedApp } from "./allowed.ts"
+import { allowance } from "./allowed.ts"
+import { allowedDestinations, isAllowedApp } from "./allowed-lists.ts"
 import { concludes } from "./conclude.ts"
 import { type Term, weigh } from "./confidence.ts"
 import { an1725Table, patternOf } from "./confidence-table.ts"

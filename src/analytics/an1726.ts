@@ -7,7 +7,8 @@
  */
 import type { Channel } from "../record/finding.ts"
 import type { Flow as FlowRecord } from "../record/flow.ts"
-import { allowance, allowedDestinations, isAllowedApp } from "./allowed.ts"
+import { allowance } from "./allowed.ts"
+import { allowedDestinations, isAllowedApp } from "./allowed-lists.ts"
 import { concludes } from "./conclude.ts"
 import { type Ceiling, type Term, weigh } from "./confidence.ts"
 import { an1726Table, patternOf } from "./confidence-table.ts"

@@ -5,8 +5,8 @@
 import type { Attempt, Outcome } from "../record/attempt.ts"
 import type { Interval } from "./bucket.ts"
 import { rank } from "./rank.ts"
-import type { ScopeSettings } from "./settings.ts"
 import type { Sighting, Sightings } from "./sighting.ts"
+import type { ScopeSettings } from "./tunables.ts"
 
 /** Whether the outcome speaks against our certificate. */
 export function isRefusal(outcome: Outcome): boolean {

@@ -14,8 +14,8 @@ import { bucketOf, bucketsOf, byTime, type Try, tries } from "./bucket.ts"
 import { type ControlEvidence, controlEvidence } from "./control.ts"
 import { isRefusal, spareSockets } from "./drops.ts"
 import { asBound, type Epoch } from "./epoch.ts"
-import type { ScopeSettings } from "./settings.ts"
 import { isObserved, type Sighting } from "./sighting.ts"
+import type { ScopeSettings } from "./tunables.ts"
 
 export interface KeyEvidence {
   group: KeyGroup

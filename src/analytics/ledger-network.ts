@@ -4,8 +4,8 @@
  */
 import { byFailing, type Failure, failureOf, windowsAmong } from "./drops.ts"
 import { rank } from "./rank.ts"
-import type { ScopeSettings } from "./settings.ts"
 import type { Sighting } from "./sighting.ts"
+import type { ScopeSettings } from "./tunables.ts"
 
 /** Changes remembered one by one until they are settled; beyond it everything is looked at again. */
 const mostTouched = 64

@@ -4,7 +4,7 @@
  */
 import { z } from "zod"
 import { Platform } from "../record/common.ts"
-import type { An1725Settings, An1726Settings, ScopeSettings } from "./settings.ts"
+import type { An1725Settings, An1726Settings, ScopeSettings } from "./tunables.ts"
 
 /** Why some keys of `scope` are the same for all. */
 const sameForAll: Record<string, string> = {
@@ -23,7 +23,7 @@ type Shapes = {
   AN1726: typeof An1726Settings
 }
 
-/** The schemas are handed in, so that settings.ts can be made of this. */
+/** The schemas are handed in. */
 export function overridesSchema({ scope, AN1725, AN1726 }: Shapes) {
   const names = z.array(z.string().min(1)).min(1)
   const Override = z

@@ -9,7 +9,7 @@ import { actorKey } from "./actor.ts"
 import { bucketsOf, byTime, tries } from "./bucket.ts"
 import { controlEvidence } from "./control.ts"
 import { areEnough, type KeyEvidence } from "./key-evidence.ts"
-import type { ScopeSettings } from "./settings.ts"
+import type { ScopeSettings } from "./tunables.ts"
 
 /** One for each actor and domain of which so many names were refused as tries are enough, and none was
  * accepted, nor failed without inspection. */

@@ -10,8 +10,8 @@ import type { Moment } from "./acceptance-index.ts"
 import { areEnough, type KeyEvidence } from "./key-evidence.ts"
 import type { ConductAt, Qualifying } from "./qualify.ts"
 import { rank } from "./rank.ts"
-import type { ScopeSettings } from "./settings.ts"
 import type { Sighting } from "./sighting.ts"
+import type { ScopeSettings } from "./tunables.ts"
 
 export interface Surroundings {
   key: KeyEvidence

@@ -7,7 +7,7 @@
 import type { ScopeVerdict } from "../record/finding.ts"
 import { areEnough, type KeyEvidence } from "./key-evidence.ts"
 import type { Qualifying } from "./qualify.ts"
-import type { ScopeSettings } from "./settings.ts"
+import type { ScopeSettings } from "./tunables.ts"
 
 /** Hours with used opaque sessions that make opaqueness persistent. */
 export const OPAQUE_HOURS = 3

@@ -6,7 +6,7 @@
  * above any other limit: fails closed.
  */
 import { closeSync, openSync, readFileSync } from "node:fs"
-import type { Log } from "../intercept/sensor-deps.ts"
+import type { Log } from "../intercept/log.ts"
 import { errorCode } from "../intercept/tls-error.ts"
 
 /** A client's, an origin's, and a second one of the client's until its Finished (tcp-info.ts). */

@@ -1,7 +1,7 @@
 /** Operators' logs: pino, one event name in kebab-case and fields of records. */
 import { type Logger, pino } from "pino"
 import type { Config } from "../config.ts"
-import type { Log } from "../intercept/sensor-deps.ts"
+import type { Log } from "../intercept/log.ts"
 
 /** `role` and `pid` tell the processes of one sensor apart. */
 export function openLog(config: Config, role: string): Logger {

@@ -8,21 +8,11 @@ import { isIPv6, type Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { firstRequest } from "./connect-head.ts"
 import { type Found, findAddresses } from "./find-addresses.ts"
+import type { FrontDeps, FrontEvents } from "./front-deps.ts"
 import { forwarder } from "./plain-http.ts"
 import type { LoginVerdict } from "./proxy-logins.ts"
-import type { SensorDeps } from "./sensor-deps.ts"
 import { errorCode } from "./tls-error.ts"
 import { upgrade } from "./upgrade.ts"
-
-export interface ConnectRequest {
-  socket: Socket
-  host: string
-  port: number
-  userAgent: string | null
-  proxyUser: string | null
-  head: Buffer
-  found: Found
-}
 
 export interface Front {
   /** Takes an accepted connection whose bytes nobody has read, or were put back. */
@@ -30,27 +20,8 @@ export interface Front {
   close(): void
 }
 
-export interface FrontEvents {
-  /** A CONNECT came; unless the socket is refused, `onConnect` follows, also if it has closed. */
-  onAsked: (socket: Socket) => void
-  onConnect: (request: ConnectRequest) => void
-  onPlainHttp: (socket: Socket) => void
-  /** The socket ends with a 4xx of ours. */
-  onBadRequest: (socket: Socket) => void
-  /** The socket ends with 407, or 503 where too much is to be verified. */
-  onUnauthorized: (socket: Socket) => void
-  onGuarded: (socket: Socket, host: string, because: string) => void
-  /** Address of the client; it is not always the peer. */
-  clientOf: (socket: Socket) => string
-}
-
 /** Longest User-Agent that is kept. */
 const userAgentLength = 512
-
-export type FrontDeps = Pick<
-  SensorDeps,
-  "resolver" | "guard" | "upstreamProxy" | "logins" | "limits" | "log"
->
 
 export function openFront(deps: FrontDeps, events: FrontEvents): Front {
   const proxy = forwarder(deps, events)

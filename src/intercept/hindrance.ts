@@ -8,8 +8,8 @@
  */
 import { caStillValid, type InspectionCa } from "../ca/inspection-ca.ts"
 import type { Decision } from "../policy/decide.ts"
+import type { Log } from "./log.ts"
 import type { Overload, OverloadSettings } from "./overload.ts"
-import type { Log } from "./sensor-deps.ts"
 
 export const onExpired = ["splice", "block"] as const
 

@@ -6,7 +6,7 @@
 
 import type { Policy } from "../policy/prepare.ts"
 import { goesOn } from "../policy/register/goes-on.ts"
-import type { Log } from "./sensor-deps.ts"
+import type { Log } from "./log.ts"
 
 /** Why the sensor ended a splice, as its flow says it. */
 export type CutReason = "cut-entry-ended" | "cut-trial-over" | "cut-trial-spent" | "cut-other-name"

@@ -13,7 +13,7 @@ import { proxyAgent, refusedByProxy, toAbsoluteForm } from "./absolute-form.ts"
 import { destination } from "./destination.ts"
 import { dialOptions } from "./dial.ts"
 import { type Found, findAddresses } from "./find-addresses.ts"
-import type { FrontDeps, FrontEvents } from "./front.ts"
+import type { FrontDeps, FrontEvents } from "./front-deps.ts"
 import { errorCode } from "./tls-error.ts"
 
 /** Code of the error for an address that the guard does not allow. */

@@ -1,5 +1,5 @@
 /** Tells of something that may happen very often, a few times in a while, with how often it did. */
-import type { Log } from "./sensor-deps.ts"
+import type { Log } from "./log.ts"
 
 /** Owned state: what was told in the current span. The bound: `burst` times in each `everyMs`. */
 export class RareLog {

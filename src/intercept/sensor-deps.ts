@@ -11,6 +11,7 @@ import type { TrialUse } from "../policy/trial/trial-use.ts"
 import type { Attempt } from "../record/attempt.ts"
 import type { Flow } from "../record/flow.ts"
 import type { Limits } from "./limits.ts"
+import type { Log } from "./log.ts"
 import type { OpenSplices } from "./open-splices.ts"
 import type { OriginMemory } from "./origin-memory.ts"
 import type { OriginSettings } from "./origin-settings.ts"
@@ -42,13 +43,6 @@ export interface RegisterHit {
   /** Both directions, since the last part; 0 for `open`. */
   bytes: number
 }
-
-/** Log events of the data path: a name in kebab-case and fields of records. */
-export type Log = (
-  level: "debug" | "info" | "warn" | "error",
-  event: string,
-  fields: Record<string, unknown>,
-) => void
 
 export interface SensorDeps {
   sensor: SensorFacts

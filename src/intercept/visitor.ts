@@ -4,7 +4,7 @@ import { canonicalAddress } from "../policy/destination/addresses.ts"
 import type { Relayed } from "../record/connection.ts"
 import type { Arrival } from "./client-connection.ts"
 import type { Found } from "./find-addresses.ts"
-import type { ConnectRequest } from "./front.ts"
+import type { ConnectRequest } from "./front-deps.ts"
 import type { ListenerSettings } from "./listeners.ts"
 
 export interface Visitor {

@@ -18,21 +18,6 @@ t.test("the defaults are what docs/analytics.md says", async (t) => {
     "stack-accepts": 4,
   })
   t.same(settings["categories-expected-to-pin"], ["finance", "authentication", "messaging"])
-  t.same(Object.keys(settings.AN1725), [
-    "TimeWindow",
-    "AllowedAppList",
-    "AllowedDestinationList",
-    "ForegroundStateRequired",
-    "InspectionFailureThreshold",
-    "RetryPatternWindow",
-  ])
-  t.same(Object.keys(settings.AN1726), [
-    "TimeWindow",
-    "AllowedAppList",
-    "AllowedDestinationList",
-    "ForegroundStateRequired",
-    "InspectionFailureThreshold",
-  ])
 })
 
 t.test("what is wrong is refused with a reason", async (t) => {
@@ -51,15 +36,4 @@ t.test("what is wrong is refused with a reason", async (t) => {
   ]
   for (const [name, given, message] of rows)
     t.throws(() => AnalyticsSettings.parse(given), { message }, name)
-})
-
-t.test("both forms of the allowed lists are read", async (t) => {
-  const { AN1725 } = AnalyticsSettings.parse({
-    AN1725: {
-      AllowedAppList: ["com.a", { app: "com.b", "signer-sha256": `${"AB:".repeat(31)}AB` }],
-      AllowedDestinationList: ["*.a.example", { app: "com.b", destinations: ["203.0.113.0/24"] }],
-    },
-  })
-  t.same(AN1725.AllowedAppList, ["com.a", { app: "com.b", "signer-sha256": "ab".repeat(32) }])
-  t.equal(AN1725.AllowedDestinationList.length, 2)
 })

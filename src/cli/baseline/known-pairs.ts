@@ -1,5 +1,5 @@
 /** Every pair of app and destination that was seen or spoken of, and how it stands. */
-import { allowedDestinations } from "../../analytics/allowed.ts"
+import { allowedDestinations } from "../../analytics/allowed-lists.ts"
 import { learnedSince, lessonOf, standingOf } from "../../analytics/baseline.ts"
 import type { BaselineStatements } from "../../analytics/baseline-statements.ts"
 import { coversAny } from "../../analytics/host-list.ts"

@@ -1,7 +1,7 @@
 /** All sources that the configuration names. */
 import type { Config } from "../../config.ts"
 import type { Store } from "../../evidence/store.ts"
-import type { Log } from "../../intercept/sensor-deps.ts"
+import type { Log } from "../../intercept/log.ts"
 import type { Source, SourceParts } from "../../source/source.ts"
 import { openFlowLogs } from "./flow-logs.ts"
 import { SourceKeeper } from "./keeper.ts"

@@ -2,7 +2,7 @@
  * Apps that stay broken because they are inspected. In: who is broken now, as each step of control
  * says. Out: a log event for each once a day, and the devices whose time has come.
  */
-import type { Log } from "../../intercept/sensor-deps.ts"
+import type { Log } from "../../intercept/log.ts"
 import type { BrokenApp } from "../../policy/trial/broken.ts"
 
 const day = 86_400_000

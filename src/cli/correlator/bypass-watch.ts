@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto"
 import type { Config } from "../../config.ts"
 import type { Store } from "../../evidence/store.ts"
-import type { Log } from "../../intercept/sensor-deps.ts"
+import type { Log } from "../../intercept/log.ts"
 import { type Drifted, newDrifts, withTold } from "../../policy/register/bypass-drift.ts"
 import {
   BypassProfile,

@@ -4,7 +4,7 @@
  */
 import type { RetentionSettings } from "../../evidence/retention-settings.ts"
 import type { Store } from "../../evidence/store.ts"
-import type { Log } from "../../intercept/sensor-deps.ts"
+import type { Log } from "../../intercept/log.ts"
 
 /** Rows forgotten in one step, some milliseconds: 1.8 million an hour at a step a second. */
 const atOnce = 500

@@ -3,7 +3,7 @@
  * out (the audit keeps it). A few entries at a time, because there may be tens of thousands.
  */
 import type { Store } from "../../evidence/store.ts"
-import type { Log } from "../../intercept/sensor-deps.ts"
+import type { Log } from "../../intercept/log.ts"
 import { healthOf, needsAttention } from "../../policy/register/register-health.ts"
 import type { RegisterEntry } from "../../record/register-entry.ts"
 

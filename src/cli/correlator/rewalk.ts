@@ -6,7 +6,7 @@
 import type { Store } from "../../evidence/store.ts"
 import { canonicalAddress } from "../../identity/address-key.ts"
 import { unbound } from "../../identity/inventory.ts"
-import type { Log } from "../../intercept/sensor-deps.ts"
+import type { Log } from "../../intercept/log.ts"
 import type { Finding } from "../../record/finding.ts"
 import type { JudgedMemory } from "./judged-memory.ts"
 import { type PastParts, walkPast } from "./past-walk.ts"

@@ -3,7 +3,7 @@
  * It is told once and passed by, so that it does not stop the judgement of all the others; the
  * facts stay stored, and are tried again after the next start.
  */
-import type { Log } from "../../intercept/sensor-deps.ts"
+import type { Log } from "../../intercept/log.ts"
 
 /** Records and devices remembered, 100 bytes each; the oldest goes, and may be told again. */
 const most = 10_000

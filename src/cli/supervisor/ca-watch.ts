@@ -1,6 +1,6 @@
 /** Tells the operator of the inspection CA's end: well before, each day, and when it has come. */
 import { caStillValid, type InspectionCa } from "../../ca/inspection-ca.ts"
-import type { Log } from "../../intercept/sensor-deps.ts"
+import type { Log } from "../../intercept/log.ts"
 
 const DAY = 86_400_000
 /** A new CA must be distributed to every device first, which takes weeks. */

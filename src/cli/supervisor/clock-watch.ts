@@ -3,7 +3,7 @@
  * time and everything that lasts is measured by the monotonic one, so traffic does not care; whoever
  * reads the records should know.
  */
-import type { Log } from "../../intercept/sensor-deps.ts"
+import type { Log } from "../../intercept/log.ts"
 
 /** Less than this is the work of NTP, or of a late look, in milliseconds. */
 const leap = 5_000

@@ -7,7 +7,7 @@
  * processes: fails closed, and says so.
  */
 import { type Config, policyRevision } from "../../config.ts"
-import type { Log } from "../../intercept/sensor-deps.ts"
+import type { Log } from "../../intercept/log.ts"
 import { keysForRestart, policyChange, withPolicyOf } from "./config-change.ts"
 
 export interface ReloadParts {

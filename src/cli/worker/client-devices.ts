@@ -7,7 +7,7 @@
 import type { Config } from "../../config.ts"
 import type { Store } from "../../evidence/store.ts"
 import { BindingIndex } from "../../identity/bindings.ts"
-import type { Log } from "../../intercept/sensor-deps.ts"
+import type { Log } from "../../intercept/log.ts"
 import { errorCode } from "../../intercept/tls-error.ts"
 import type { ConnectionFacts } from "../../policy/connection-view.ts"
 import { namedDevices } from "../named-devices.ts"

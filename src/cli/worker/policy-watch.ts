@@ -5,7 +5,7 @@
  */
 import { type Config, policySettings } from "../../config.ts"
 import type { Store } from "../../evidence/store.ts"
-import type { Log } from "../../intercept/sensor-deps.ts"
+import type { Log } from "../../intercept/log.ts"
 import { errorCode } from "../../intercept/tls-error.ts"
 import {
   changeRegister,
