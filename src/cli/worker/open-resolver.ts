@@ -2,9 +2,9 @@
 import type { Config } from "../../config.ts"
 import { askNames } from "../../intercept/ask-names.ts"
 import { resolverLimits } from "../../intercept/dns-settings.ts"
+import type { Log } from "../../intercept/log.ts"
 import { RareLog } from "../../intercept/rare-log.ts"
 import { Resolver } from "../../intercept/resolver.ts"
-import type { Log } from "../../intercept/log.ts"
 
 /** Where name servers are down every name fails: told once in this time, in milliseconds. */
 const failingEvery = 10_000

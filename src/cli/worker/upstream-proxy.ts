@@ -1,9 +1,9 @@
 /** The upstream proxy that the configuration names, with the credentials in its file. */
 import type { Config } from "../../config.ts"
+import type { Log } from "../../intercept/log.ts"
 import type { OriginTrust } from "../../intercept/origin-trust.ts"
 import { RareLog } from "../../intercept/rare-log.ts"
 import type { Resolver } from "../../intercept/resolver.ts"
-import type { Log } from "../../intercept/log.ts"
 import { UpstreamProxy } from "../../intercept/upstream-proxy.ts"
 import { upstreamProxyUser } from "../../intercept/upstream-proxy-settings.ts"
 import { configuredFile } from "../configured-file.ts"
