@@ -87,7 +87,8 @@ export function live(world: World, { slice, deadline, onWritten }: LoopOptions):
       for (const id of changed) {
         const finding = store.get("findings", id)
         if (!finding) continue
-        const state = `${finding.verdict} ${finding.confidence} ${finding.state} ${finding.app_attribution}`
+        const { verdict, confidence, state: life, app_attribution, would_raise } = finding
+        const state = `${verdict} ${confidence} ${life} ${app_attribution} ${would_raise[0]}`
         if (told.get(id) !== state) history.push({ at: now, finding })
         told.set(id, state)
       }

@@ -18,22 +18,22 @@ export interface Job extends Omit<Stratum, "worlds"> {
   seed: string
 }
 
-const mix = { phones: 40, days: 1, slice: 900 }
-const fleet = { phones: 20, days: 1, slice: 300 }
+const mix = { phones: 40, days: 1, slice: 3_600 }
+const fleet = { phones: 20, days: 1, slice: 600 }
 
 export const plan: readonly Stratum[] = [
-  { world: "mix-trust", worlds: 33, ...mix },
+  { world: "mix-trust", worlds: 35, ...mix },
   { world: "mix-identity", worlds: 31, ...mix },
-  { world: "mix-network", worlds: 34, ...mix },
-  { world: "mix-origins", worlds: 95, ...mix, phones: 60, slice: 1_800 },
-  { world: "mix-apps", worlds: 28, ...mix },
+  { world: "mix-network", worlds: 35, ...mix },
+  { world: "mix-origins", worlds: 98, ...mix, phones: 60 },
+  { world: "mix-apps", worlds: 37, ...mix },
   { world: "bad-leaf", worlds: 20, ...mix, phones: 27 },
   { world: "silent-bad-leaf", worlds: 20, ...mix, phones: 27 },
   { world: "ca-rotated", worlds: 20, ...mix, phones: 27 },
   { world: "plain", worlds: 20, ...fleet },
   { world: "base", worlds: 20, ...fleet },
   { world: "hostile", worlds: 20, ...fleet },
-  { world: "base", worlds: 3, ...fleet, phones: 10, days: 14, slice: 600 },
+  { world: "base", worlds: 2, ...fleet, phones: 6, days: 14, slice: 3_600 },
 ]
 
 /** Seeds that the judgement was tuned with begin at 1, those that are run once at 1001. */

@@ -28,6 +28,7 @@ export interface Ran {
   phones: number
   days: number
   cases: number
+  /** Of CPU. */
   seconds: number
   /** Epoch milliseconds of the world where it stopped before its end; null where it did not. */
   stoppedAt: number | null
@@ -38,7 +39,7 @@ export interface Ran {
 export function runWorld(choice: Choice): Ran {
   const { world: kind, seed, phones, days, pinShare, slice, deadline, out } = choice
   const world = makeWorld({ seed, phones, days, pinShare, switches: switchesOf(kind) })
-  const began = Date.now()
+  const began = process.cpuUsage()
   const files = out === null ? null : new WorldFiles(out)
   const options = { slice, deadline }
   const lived = live(world, files ? { ...options, onWritten: (w) => files.write(w) } : options)
@@ -47,13 +48,14 @@ export function runWorld(choice: Choice): Ran {
   markDetectable(cases, world)
   const frame = frameOf(world)
   files?.finish({ frame, cases, history, alerts })
+  const { user, system } = process.cpuUsage(began)
   return {
     stratum: nameOf({ world: kind, days }),
     seed,
     phones,
     days,
     cases: cases.length,
-    seconds: (Date.now() - began) / 1_000,
+    seconds: (user + system) / 1e6,
     stoppedAt: until >= world.end ? null : until,
     troubles: [...troubles].map(([event, trouble]) => ({ event, ...trouble })),
     score: scoreWorld({ cases, history, alerts, ...frame }),

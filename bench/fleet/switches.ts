@@ -5,7 +5,7 @@ import * as clients from "./confounders/clients.ts"
 import type { Confounder } from "./confounders/confounder.ts"
 import * as identity from "./confounders/identity.ts"
 import * as network from "./confounders/network.ts"
-import { partialOptIn } from "./confounders/opt-in.ts"
+import { optInForFew, partialOptIn } from "./confounders/opt-in.ts"
 import * as origins from "./confounders/origins.ts"
 import * as sensor from "./confounders/sensor.ts"
 import * as taps from "./confounders/taps.ts"
@@ -24,6 +24,7 @@ export const confounders: readonly Confounder[] = [
   caRotated,
   clockSkew,
   partialOptIn,
+  optInForFew,
   addresses.moving,
   addresses.lateLeases,
   addresses.macLeases,

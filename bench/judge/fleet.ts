@@ -1,6 +1,6 @@
 /**
  * A fleet as a judgement meets it: phones that talk to some forty places with one stack. Nine of ten never refuse;
- * of the tenth one app refuses one place, now and then. Five days, five hundred records a phone and day.
+ * of the tenth one app refuses one place, now and then. Five hundred records a phone and day.
  */
 import type { Store } from "../../src/evidence/store.ts"
 import type { Attempt, Outcome } from "../../src/record/attempt.ts"
@@ -9,8 +9,8 @@ import { attempt, dayStart } from "../../test/support/records.ts"
 
 export const whose = { tenant: "acme", site: "hq" }
 export const day = 86_400_000
+/** Records of a phone. */
 const perDay = 500
-const days = 5
 const places = 40
 /** Rows in one transaction. */
 const batch = 5_000
@@ -21,8 +21,7 @@ export interface Phone {
   refuses: boolean
 }
 
-export function phones(records: number): Phone[] {
-  const count = Math.max(40, Math.round(records / (perDay * days)))
+export function phones(count: number): Phone[] {
   return Array.from({ length: count }, (_, index) => ({
     name: `phone${index}`,
     address: addressOf(index),
@@ -34,9 +33,9 @@ export function addressOf(index: number): string {
   return `10.${1 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`
 }
 
-/** Who they are: device, posture, app and lease, as of the beginning. */
+/** Who they are: device, posture, app and lease, for all times. */
 export function enrol(store: Store, all: readonly Phone[], now: number): void {
-  const from = new Date(now - 2 * days * day).toISOString()
+  const from = new Date(now - 1_000 * day).toISOString()
   for (let at = 0; at < all.length; at += batch) {
     const some = all.slice(at, at + batch).map(({ name, address }) => {
       const given = pinnedDevice(name, address, now, whose)
@@ -59,21 +58,21 @@ export function give(store: Store, given: Partial<PinnedDevice>): void {
   store.append("flows", given.flows ?? [])
 }
 
-/** The past, oldest first; says how far it is. */
-export function fill(
+/** Stores the past, oldest first, as many days as it takes; yields how far it is. */
+export function* fill(
   store: Store,
   all: readonly Phone[],
   records: number,
   now: number,
-  told: (share: number) => void,
-): void {
-  const begin = now - days * day
+): Generator<number> {
+  const tookMs = (records / (all.length * perDay)) * day
+  const begin = now - tookMs
   for (let at = 0; at < records; at += batch) {
     const some = Array.from({ length: Math.min(batch, records - at) }, (_, index) =>
-      seen(all, at + index, begin + ((at + index) / records) * days * day, "old"),
+      seen(all, at + index, begin + ((at + index) / records) * tookMs, "old"),
     )
     store.append("attempts", some)
-    told((at + some.length) / records)
+    yield (at + some.length) / records
   }
 }
 

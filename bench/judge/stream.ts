@@ -1,32 +1,24 @@
 /** New records through judgement, a batch at a time as sensors commit them; and how results are printed. */
 import type { Correlator } from "../../src/cli/correlator/pass.ts"
-import type { Store } from "../../src/evidence/store.ts"
-import { type Phone, seen } from "./fleet.ts"
+import type { Feeder } from "./feeder.ts"
 
 export type Row = Record<string, string | number>
 
 interface Streaming {
-  store: Store
+  feeder: Feeder
   correlator: Correlator
-  all: readonly Phone[]
   count: number
-  /** Event time at which they begin, in epoch milliseconds. */
-  now: number
+  /** Records that are committed before the correlator looks: at 20,000 a second 2,000 in a tenth of a second. */
+  batch: number
 }
 
-/** Records that sensors commit in a tenth of a second, at 20,000 a second. */
-const batch = 2_000
-
-export function stream({ store, correlator, all, count, now }: Streaming): Row {
+export async function stream({ feeder, correlator, count, batch }: Streaming): Promise<Row> {
   // The first few are not counted: code is compiled, and what was kept of the start is let go.
   let spent = 0
   let longest = 0
-  const warm = Math.min(count, 4 * batch)
+  const warm = Math.ceil(8_000 / batch) * batch
   for (let at = 0; at < warm + count; at += batch) {
-    const some = Array.from({ length: batch }, (_, index) =>
-      seen(all, at + index, now + (at + index) / 20, "new"),
-    )
-    store.append("attempts", some)
+    await feeder.give({ from: at, count: batch })
     const began = cpuMs()
     while (correlator.pass());
     const took = cpuMs() - began

@@ -241,6 +241,7 @@ function digestAlert(state: BudgetState, tenant: string, { settings, writer, now
     device_count: 0,
     user: null,
     client_ip: null,
+    binding: null,
     app_id: null,
     app_version: null,
     app_attribution: "unknown",

@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto"
 import { z } from "zod"
-import { type Alert, AlertNews, type IncidentNews } from "../record/alert.ts"
+import { type Alert, type AlertBinding, AlertNews, type IncidentNews } from "../record/alert.ts"
 import { durationText } from "../record/duration.ts"
 import {
   Confidence,
@@ -73,8 +73,8 @@ export interface RaiseInput {
   incident: Incident
   /** The incident's lead finding, whose words the alert uses. */
   lead: Finding
-  /** Who used the lead's device, and its last address, where known. */
-  device: { user: string | null; client_ip: string | null }
+  /** Who used the lead's device, its last address and whose that was, where known. */
+  device: () => { user: string | null; client_ip: string | null; binding: AlertBinding | null }
   previous: AlertState | null
   settings: AlertSettings
   /** Epoch milliseconds; only suppression looks at it, never a field of the alert. */
@@ -304,8 +304,7 @@ function alertOf(
     device_id: lead.key.device_id,
     device_attribution: lead.device_attribution,
     device_count: incident.device_count,
-    user: device.user,
-    client_ip: device.client_ip,
+    ...device(),
     app_id: lead.key.app_id,
     app_version: lead.key.app_version,
     app_attribution: lead.app_attribution,

@@ -17,17 +17,28 @@ export class FirstSeen {
     this.#most = most
   }
 
-  /** Since when the device was known to show it before this; infinite if it was not. */
+  /** Since when the device was known to show it before this; infinite if it was not. What was known of the same
+   * record under another device's name was a mistake. */
   note(device: string, at: number, id: string): number {
     const before = this.#first.get(device)
     if (before && !isBefore({ at, id }, before)) return before.at
     const shown = { at, id }
+    const last = this.#last?.shown
     // In a fleet nearly every device comes too late to be among the first.
-    if (!before && this.#last && !isBefore(shown, this.#last.shown)) return Number.POSITIVE_INFINITY
+    if (!before && last && last.id !== id && !isBefore(shown, last)) return Number.POSITIVE_INFINITY
+    this.#forgetRecord(id)
     this.#first.set(device, shown)
     if (this.#first.size > this.#most) this.#first.delete(this.#findLast().device)
     this.#last = this.#first.size >= this.#most ? this.#findLast() : null
     return before?.at ?? Number.POSITIVE_INFINITY
+  }
+
+  #forgetRecord(id: string): void {
+    for (const [device, shown] of this.#first)
+      if (shown.id === id) {
+        this.#first.delete(device)
+        this.#last = null
+      }
   }
 
   devicesUpTo(now: number, but: string): number {

@@ -41,7 +41,7 @@ export class FleetMemory {
 
   noteAttempt({ fact, who }: Attributed<Attempt>): void {
     const at = Date.parse(fact.observed_at)
-    if (fact.stack !== null) this.#see(stackBaselineKey(fact.stack), who.device_id, at)
+    if (fact.stack !== null) this.#see(stackBaselineKey(fact.stack), who.device_id, at, fact.id)
     if (fact.outcome !== "accepted") return
     const destination = destinationOf(fact)
     if (fact.stack !== null)
@@ -58,18 +58,14 @@ export class FleetMemory {
   }
 
   /** Ids of acceptances by `elsewhereKey` or `elsewhereStackKey` up to a time and within the window before
-   * it (at most two), of all devices but this one, oldest first. Who asks once is not told of what is learned later. */
-  acceptedElsewhere(
-    deviceId: string,
-    now: number,
-    asks: "from now on" | "once" = "from now on",
-  ): LookUp<string[]> {
+   * it (at most two), of all devices but this one, oldest first. */
+  acceptedElsewhere(deviceId: string, now: number): LookUp<string[]> {
     return {
       get: (key) => {
         if (key === "") return undefined
         const windows = [this.#within(key, now - this.#windowMs), this.#within(key, now)]
         const ids = windows.flatMap((within) => {
-          if (asks === "from now on") this.#ask(within, deviceId, now)
+          this.#ask(within, deviceId, now)
           const devices = this.#accepted.get(within) ?? this.#acceptedByStack.get(within)
           return devices?.idsUpTo(now, deviceId) ?? []
         })
@@ -79,14 +75,10 @@ export class FleetMemory {
   }
 
   /** How many devices had shown a stack (`stackBaselineKey`) up to a time, this one not counted. */
-  stackDevices(
-    deviceId: string,
-    now: number,
-    asks: "from now on" | "once" = "from now on",
-  ): LookUp<number> {
+  stackDevices(deviceId: string, now: number): LookUp<number> {
     return {
       get: (key) => {
-        if (asks === "from now on") this.#ask(key, deviceId, now)
+        this.#ask(key, deviceId, now)
         return this.#seen.get(key)?.devicesUpTo(now, deviceId)
       },
     }
@@ -113,9 +105,9 @@ export class FleetMemory {
     return this.#accepted.size + this.#acceptedByStack.size + this.#seen.size
   }
 
-  #see(key: string, device: string, at: number): void {
+  #see(key: string, device: string, at: number, id: string): void {
     const devices = this.#seen.get(key) ?? new FirstSeen(mostSeen)
-    this.#changed(key, device, at, devices.note(device, at, device))
+    this.#changed(key, device, at, devices.note(device, at, id))
     keep(this.#seen, key, devices)
   }
 
@@ -140,7 +132,7 @@ export class FleetMemory {
   #ask(key: string, device: string, now: number): void {
     if (key === "") return
     const asked = this.#asked.get(key) ?? new Map<string, number>()
-    keep(asked, device, now, mostAsking)
+    keep(asked, device, Math.max(now, asked.get(device) ?? now), mostAsking)
     keep(this.#asked, key, asked)
   }
 

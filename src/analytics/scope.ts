@@ -86,12 +86,14 @@ export function judgeKeys(
   judged?: LookUpKey,
 ): ScopedKey[] {
   const ordinary = named.filter((each) => !each.platformExpected).map(({ key }) => key)
-  return [
+  const keys = [
     ...named.map((key) => judged?.get(key.key) ?? judgeKey(key, index, about, context, settings)),
     ...rotatedNames(ordinary, settings.scope).flatMap(
       (key) => judgeDomain(key, index, about, context, settings) ?? [],
     ),
-  ].sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1))
+  ]
+  const places = new Map(keys.map((key) => [key, sortKey(key)]))
+  return keys.sort((a, b) => ((places.get(a) ?? "") < (places.get(b) ?? "") ? -1 : 1))
 }
 
 type LookUpKey = Pick<WeakMap<KeyEvidence, ScopedKey>, "get">
@@ -133,7 +135,7 @@ function judgeKey(
   const platform = evidence.device?.platform ?? "unknown"
   const { destination } = key.group
   const qualified = qualify(key, { index, platform, postures: evidence.postures })
-  const doubt = doubtAbout(key, qualified, index, context, settings)
+  const doubt = doubtAbout(key, qualified, index, evidence, context, settings)
   const pair = { evidence: key, app, destination, platform, verdict: null }
   const circumstances: Circumstances = {
     qualifying: qualified?.qualifying ?? null,
@@ -192,7 +194,7 @@ function judgeDomain(
   )
   if (!qualified || isAcceptedElsewhere || context.sensor_fault) return null
   if (everythingWords(key, index, evidence, settings) !== null) return null
-  if (doubtAbout(key, qualified, index, context, settings) !== null) return null
+  if (doubtAbout(key, qualified, index, evidence, context, settings) !== null) return null
   const { qualifying } = qualified
   const rotated = rotatedVerdict(key, names.length, qualifying)
   const told = { ...rotated, reasons: [...rotated.reasons, ...overridden(tuned)] }
@@ -208,6 +210,7 @@ function doubtAbout(
   key: KeyEvidence,
   qualified: Qualified | null,
   index: AcceptanceIndex,
+  about: DeviceAbout,
   { accepted_elsewhere }: JudgementContext,
   { scope }: AnalyticsSettings,
 ): string | null {
@@ -220,9 +223,17 @@ function doubtAbout(
     key,
     conductAt: qualified?.conductAt ?? conductOfStack(key, index),
     by: qualified?.qualifying.by ?? null,
+    mayOptIn: mayOptIn(key, about),
     acceptedByStackElsewhere: elsewhere,
   }
   return doubtOf(surroundings, scope)
+}
+
+/** A CA in the system's store is trusted without asking the app. */
+function mayOptIn(key: KeyEvidence, { device, postures }: DeviceAbout): boolean {
+  if (device?.platform !== "android") return false
+  const last = key.refusals.at(-1)?.start ?? 0
+  return postureAt(postures, last, key.group.actor.profile)?.inspection_ca !== "system"
 }
 
 /** Under the bypasses that hold the key, as far as evidence is complete. */

@@ -8,6 +8,7 @@
 import type { Finding } from "../record/finding.ts"
 import { driftReasons } from "./drift-words.ts"
 import type { DeviceJudgement } from "./judge.ts"
+import { isSameRecord } from "./same-record.ts"
 
 /**
  * A finding that is no longer found is closed, unless its key is now spliced by a bypass: then it is
@@ -47,7 +48,6 @@ function placeOf({ device_id, destination }: Finding["key"]): string {
   return `${device_id} ${destination}`
 }
 
-/** Findings are plain records made by one function: equal text is an equal finding. */
 function isSame(stored: Finding | undefined, finding: Finding): boolean {
-  return stored !== undefined && JSON.stringify(stored) === JSON.stringify(finding)
+  return stored !== undefined && isSameRecord(stored, finding)
 }

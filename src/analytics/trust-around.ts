@@ -18,6 +18,9 @@ export interface Surroundings {
   conductAt: ConductAt
   /** By what the actor is known to trust us; null where only its stack is looked at. */
   by: Qualifying["by"] | null
+  /** The app may trust user-added CAs for some domains that it names: Android, unless the CA is known to be
+   * in the system's store. */
+  mayOptIn: boolean
   /** Another device accepts this destination with the same stack: origin, way and leaf are good. */
   acceptedByStackElsewhere: boolean
 }
@@ -44,7 +47,32 @@ export function doubtOf(seen: Surroundings, settings: ScopeSettings): string | n
       `In the same time it refused ${refused} other domains and accepted ${accepted}: ` +
       "a client that does not trust our CA, or another one behind the same address."
     )
-  return null
+  return seen.mayOptIn ? optInDoubt(proven, others, settings["app-accepts"]) : null
+}
+
+/**
+ * Android lets an app trust user-added CAs for some domains only. It then refuses every other one before Finished
+ * and for good, as a pin does that is checked in the handshake; a pin is about few domains. After Finished the chain
+ * was good: no list of domains does that. All that is known of the actor counts, not this hour's part.
+ */
+function optInDoubt(
+  proven: readonly Sighting<Attempt>[],
+  others: (of: Sighting<Attempt>) => Others,
+  least: number,
+): string | null {
+  const early = proven.filter(({ fact }) => fact.outcome !== "refused-after-handshake")
+  const accepted = new Set<string>()
+  const refused = new Set<string>()
+  for (const conduct of new Set(early.map(others))) {
+    for (const { registrable } of conduct.accepted) accepted.add(registrable)
+    for (const { registrable } of conduct.refused) refused.add(registrable)
+  }
+  const never = [...refused].filter((domain) => !accepted.has(domain)).length + 1
+  if (early.length === 0 || accepted.size >= never * least) return null
+  return (
+    `It never accepted ${never} domains, this one among them, and accepted ${accepted.size}: ` +
+    "an app that opted in to user-added CAs for some domains does the same."
+  )
 }
 
 /** Where the control flow worked, a refusal after it must be among those that are proven. */

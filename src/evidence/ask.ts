@@ -181,10 +181,11 @@ export function bindings(db: Database, from: number, to: number): Binding[] {
   return records<Binding>(db, sql, from, to)
 }
 
-/** All bindings of an address or prefix, written as the source wrote it. */
-export function bindingsOf(db: Database, address: string): Binding[] {
-  const sql = `SELECT body FROM bindings WHERE address = ? ORDER BY valid_from_ms, seq`
-  return records<Binding>(db, sql, address)
+/** All bindings of these addresses or prefixes, in their canonical forms. */
+export function bindingsOf(db: Database, addresses: readonly string[]): Binding[] {
+  const sql = `SELECT body FROM bindings WHERE address IN (SELECT value FROM json_each(?))
+    ORDER BY valid_from_ms, seq`
+  return records<Binding>(db, sql, JSON.stringify(addresses))
 }
 
 function records<R>(db: Database, sql: string, ...values: (string | number | null)[]): R[] {

@@ -1,6 +1,9 @@
 /**
  * What is new in the store since the correlator last looked. In: cursors. Out: records by kind, in
  * the order of commits, a bounded number at a time. It must not know what is made of them.
+ *
+ * A part is small, so that its records die young: to read some thousand at once and hold them until they are
+ * judged costs a third as much as reading, because the collector copies what lives.
  */
 import type { AppEvent } from "../record/app-event.ts"
 import type { Attempt } from "../record/attempt.ts"
@@ -19,8 +22,8 @@ export interface News {
   empty: boolean
 }
 
-/** Records of one kind taken at a time. */
-const batch = 2_000
+/** Records of one kind in a part, 5 KB each while they are looked at. */
+const partSize = 200
 const inventoryKinds = ["devices", "postures", "apps", "bindings"] as const
 
 /** Owned state: how far each kind was read; saved with what was made of it. */
@@ -32,6 +35,7 @@ export class Follower {
     this.#store = store
   }
 
+  /** The part after the last one. */
   next(): News {
     const attempts = this.#take("attempts")
     const flows = this.#take("flows")
@@ -62,14 +66,14 @@ export class Follower {
   #take(kind: "app-events"): AppEvent[]
   #take(kind: "attempts" | "flows" | "app-events"): (Attempt | Flow | AppEvent)[] {
     const name = `correlator/${kind}`
-    const rows = this.#store.follow(kind, this.#position(name), batch)
+    const rows = this.#store.follow(kind, this.#position(name), partSize)
     const last = rows.at(-1)
     if (last) this.#at.set(name, last.seq)
     return rows.map(({ record }) => record)
   }
 
   #hits(): RegisterHit[] {
-    const rows = this.#store.followHits(this.#position(cursorOfHits), batch)
+    const rows = this.#store.followHits(this.#position(cursorOfHits), partSize)
     const last = rows.at(-1)
     if (last) this.#at.set(cursorOfHits, last.seq)
     return rows.map(({ hit }) => hit)

@@ -210,8 +210,8 @@ export class Store {
     return ask.bindings(this.#db, fromMs, toMs)
   }
 
-  bindingsOf(address: string): Binding[] {
-    return ask.bindingsOf(this.#db, address)
+  bindingsOf(...addresses: readonly string[]): Binding[] {
+    return ask.bindingsOf(this.#db, addresses)
   }
 
   /** Changes whenever another connection has committed anything. Costs about a microsecond. */

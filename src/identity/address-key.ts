@@ -42,6 +42,52 @@ export function readPrefix(text: string): { key: string; bits: number } | null {
   return bits >= 0 && bits <= width ? { key, bits } : null
 }
 
+/** An address or prefix in its one canonical form: no bits beyond its length, and no length where it is one
+ * address; or the text as it came. Bindings are stored so, to be found by what `prefixesOf` gives. */
+export function canonicalPrefix(text: string): string {
+  const prefix = readPrefix(text)
+  return prefix === null ? text : prefixText(prefix.key, prefix.bits)
+}
+
+/** The address and every prefix that it is in, in their canonical forms, longest first: 33 or 129. */
+export function prefixesOf(address: string): string[] {
+  const key = addressKey(address)
+  if (key === null) return [address]
+  const width = key.length * 4
+  return Array.from({ length: width + 1 }, (_, cut) => prefixText(key, width - cut))
+}
+
+/** The text of a key cut to a prefix (RFC 5952 section 4), by hand: a lookup needs up to 129 of them, and
+ * ipaddr.js takes 4 us for each. */
+function prefixText(key: string, bits: number): string {
+  const unit = key.length === 8 ? 8 : 16
+  const parts: number[] = []
+  for (let from = 0; from < key.length * 4; from += unit) {
+    const cut = Math.min(unit, Math.max(0, from + unit - bits))
+    const part = Number.parseInt(key.slice(from / 4, (from + unit) / 4), 16)
+    parts.push((part >> cut) << cut)
+  }
+  const text = unit === 8 ? parts.join(".") : ipv6Text(parts)
+  return bits === key.length * 4 ? text : `${text}/${bits}`
+}
+
+/** The longest run of zero groups, the first of equals, is written `::` if it has two or more. */
+function ipv6Text(groups: readonly number[]): string {
+  let [start, length] = [0, 1]
+  for (let from = 0; from < groups.length; ) {
+    let to = from
+    while (groups[to] === 0) to++
+    if (to - from > length) [start, length] = [from, to - from]
+    from = to + 1
+  }
+  const hex = (from: number, to: number) =>
+    groups
+      .slice(from, to)
+      .map((group) => group.toString(16))
+      .join(":")
+  return length < 2 ? hex(0, 8) : `${hex(0, start)}::${hex(start + length, 8)}`
+}
+
 const mappedPrefix = `${"0".repeat(20)}ffff`
 
 /** Strict dotted decimal, by hand: this runs for each attempt, and ipaddr.js needs ten times as long. */

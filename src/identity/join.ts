@@ -87,10 +87,20 @@ export function attribute(fact: Fact, indexes: Indexes): Attribution {
   }
 }
 
+/** Whose a connection is by its address and time alone: what `attribute` says of the device, without the app. */
+export function deviceOf(fact: Fact, indexes: Pick<Indexes, "bindings" | "devices">): string {
+  const { device_id } = resolveDevice(fact, connectionNames(fact).at, indexes)
+  return device_id ?? `address:${canonicalAddress(fact.client_ip)}`
+}
+
 /** The binding at the time, corrected by who logged in to the proxy: a user breaks a tie between
  * devices, and several users at once undo a binding. A login alone binds nothing: people use
  * their account on devices that inventory does not know. */
-function resolveDevice(fact: Fact, at: number, indexes: Indexes): BindingChoice {
+function resolveDevice(
+  fact: Fact,
+  at: number,
+  indexes: Pick<Indexes, "bindings" | "devices" | "proxyUsers">,
+): BindingChoice {
   const { bindings, devices, proxyUsers } = indexes
   const choice =
     fact.tenant === bindings.tenant

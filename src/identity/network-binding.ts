@@ -1,6 +1,7 @@
 /** A binding as leases and accounting state it: by what the network saw of whoever has the address. */
 import { createHash } from "node:crypto"
 import type { Binding, BindingNames, BindingSource } from "../record/binding.ts"
+import { canonicalPrefix } from "./address-key.ts"
 import { canonicalMac, isLocallyAdministered } from "./mac.ts"
 
 /** What a reader of such a source is told of where it reads. */
@@ -36,7 +37,7 @@ export function networkBinding(
     id: `${source}-${id}`,
     observed_at: new Date(at).toISOString(),
     realm,
-    address,
+    address: canonicalPrefix(address),
     valid_from: new Date(from).toISOString(),
     valid_to: to === null ? null : new Date(to).toISOString(),
     device_id: null,

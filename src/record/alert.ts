@@ -33,6 +33,13 @@ export const Digest = z.strictObject({
 })
 export type Digest = z.infer<typeof Digest>
 
+/** Whose that address was: ids of the binding that was believed and of those that held as well, surest first. */
+export const AlertBinding = z.strictObject({
+  binding_id: z.string().nullable(),
+  losers: z.array(z.string()).max(20),
+})
+export type AlertBinding = z.infer<typeof AlertBinding>
+
 export const Alert = z.strictObject({
   ...common,
   news: AlertNews,
@@ -49,6 +56,8 @@ export const Alert = z.strictObject({
   device_count: z.int(),
   user: z.string().nullable(),
   client_ip: z.string().nullable(),
+  /** Of `client_ip` at the time of the newest connection; null without one. */
+  binding: AlertBinding.nullable().default(null),
   app_id: z.string().nullable(),
   app_version: z.string().nullable(),
   app_attribution: Finding.shape.app_attribution,

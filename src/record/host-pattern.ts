@@ -59,8 +59,23 @@ export function matchesHost(pattern: HostPattern, host: string): boolean {
  * may stand first or last, as in names that are in use: no pattern would cover them otherwise. */
 const hostName = /^(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/
 
+/** Hosts remembered with what they come to, 200 bytes each; beyond it all are forgotten. To be asked again costs
+ * 3 us, and each connection is asked for. */
+const mostHosts = 5_000
+const hosts = new Map<string, string | null>()
+
 /** A host name as A-labels (RFC 5890) in lower case without trailing dot; null if it is none. */
 export function canonicalHost(host: string): string | null {
+  const known = hosts.get(host)
+  if (known !== undefined) return known
+  const canonical = readHost(host)
+  if (hosts.size >= mostHosts) hosts.clear()
+  // What is longer than any name is not worth its room.
+  if (host.length <= 255) hosts.set(host, canonical)
+  return canonical
+}
+
+function readHost(host: string): string | null {
   const lower = host.toLowerCase()
   const bare = lower.endsWith(".") ? lower.slice(0, -1) : lower
   if (hostName.test(bare)) return bare

@@ -51,10 +51,16 @@ export function cutUnits(bytes: Buffer, settings: CutSettings): Cut {
   return cut
 }
 
-/** Without what a writer leaves that goes on at its old place in a truncated file: zero bytes. */
+/** Without what a writer leaves that goes on at its old place in a truncated file (zero bytes), and without the
+ * ends of lines around it. By hand: an expression for what ends a text looks at each run in it again and again. */
 function textOf(bytes: Buffer): string {
-  return bytes
-    .toString()
-    .replace(/^\0+/, "")
-    .replace(/^[\r\n]+|[\r\n]+$/g, "")
+  let [from, to] = [0, bytes.length]
+  while (bytes[from] === 0) from++
+  while (isLineEnd(bytes[from])) from++
+  while (to > from && isLineEnd(bytes[to - 1])) to--
+  return bytes.toString("utf8", from, to)
+}
+
+function isLineEnd(byte: number | undefined): boolean {
+  return byte === 0x0a || byte === 0x0d
 }

@@ -20,8 +20,9 @@ export interface Reading {
   kept?: () => void
 }
 
-/** Batches between two turns of the event loop. */
-const batchesAtOnce = 8
+/** After so long others have their turn, in milliseconds: a batch of 4,000 leases takes some 200, and a webhook in
+ * the same process waits for it. */
+const turnMs = 100
 
 export interface FollowSourceSettings extends FollowSettings {
   pollMs?: number
@@ -49,7 +50,7 @@ export function followSource(
       follower = new FileFollower(settings, place)
       past = placed && remember ? follower.past(clock()) : null
     }
-    for (let count = 0; count < batchesAtOnce; count++) {
+    for (const until = performance.now() + turnMs; performance.now() < until; ) {
       if (past) {
         const { done, value } = past.next()
         if (done) past = null

@@ -143,7 +143,9 @@ function counted(known: Record<string, number>, types: readonly string[]): Recor
   if (types.length === 0) return known
   const counts = new Map(Object.entries(known))
   for (const type of types) {
-    const name = type.slice(0, longestType)
+    const said = type.slice(0, longestType)
+    // A record has no member of this name when it is read again.
+    const name = said === "__proto__" ? otherTypes : said
     const key = counts.has(name) || counts.size < mostTypes - 1 ? name : otherTypes
     counts.set(key, (counts.get(key) ?? 0) + 1)
   }

@@ -35,7 +35,7 @@ function desk(budget: number | null) {
         const stored = incidents.get(id)
         const previous = stored === undefined ? null : AlertState.parse(JSON.parse(stored))
         const the = finding(lead)
-        const device = { user: null, client_ip: null }
+        const device = () => ({ user: null, client_ip: null, binding: null })
         const raised = raise({ incident: one, lead: the, device, previous, settings, now })
         return { incident: one, lead: the, raised }
       })

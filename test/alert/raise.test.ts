@@ -7,7 +7,11 @@ import type { Incident } from "../../src/record/incident.ts"
 import { finding, incident, label } from "./samples.ts"
 
 const HOUR = 3_600_000
-const device = { user: "ana", client_ip: "10.1.2.3" }
+const device = () => ({
+  user: "ana",
+  client_ip: "10.1.2.3",
+  binding: { binding_id: "lease-7", losers: ["hint-3"] },
+})
 
 /** One evaluation: what changed of the incident, at which hour, and the news expected, if any. */
 interface Step {
@@ -269,6 +273,7 @@ t.test("an alert's time is the event's, and its words are the lead finding's", a
     observed_at: "2026-11-21T05:06:07.008Z",
     user: "ana",
     client_ip: "10.1.2.3",
+    binding: { binding_id: "lease-7", losers: ["hint-3"] },
     verdict: "confirmed",
     finding_id: "finding-1",
     channels: [{ channel: "Flow", state: "met" }],

@@ -29,7 +29,7 @@ t.test("the message explained in docs/alerts.md is what the code writes", async 
   const { alert: documented } = raise({
     incident: incident(),
     lead: finding(),
-    device: { user: "ana@acme.example", client_ip: "10.1.2.3" },
+    device: () => ({ user: "ana@acme.example", client_ip: "10.1.2.3", binding: null }),
     previous: null,
     settings: AlertSettings.parse({}),
     now: 0,

@@ -112,6 +112,7 @@ export function alert(with_: Partial<Alert> = {}): Alert {
     device_count: 1,
     user: "ana",
     client_ip: "10.1.2.3",
+    binding: { binding_id: "lease-7", losers: ["hint-3"] },
     app_id: lead.key.app_id,
     app_version: "7.1",
     app_attribution: "observed",

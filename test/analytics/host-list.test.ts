@@ -17,6 +17,14 @@ t.test("a list covers names, names below, addresses and networks", async (t) => 
   t.equal(covers([], "api.bank.example"), false)
 })
 
+t.test("a long list is asked once for each host, and says the same again", async (t) => {
+  const list = Array.from({ length: 20 }, (_, index) => `*.place${index}.example`)
+  for (const _ of ["first", "again"]) {
+    t.equal(covers(list, "www.place19.example"), true)
+    t.equal(covers(list, "www.place20.example"), false)
+  }
+})
+
 t.test("free text of a record that is no pattern covers nothing and throws nothing", async (t) => {
   t.equal(covers(["https://x.example/", "", "*"], "x.example"), false)
 })

@@ -174,6 +174,34 @@ const rows: Row[] = [
     verdict: "probable",
   },
   {
+    name: "an app that never accepts two domains, hours apart, and accepts two may have opted in",
+    given: optedIn(),
+    verdict: "probable",
+  },
+  {
+    name: "one that accepts two for each domain that it never accepts pins",
+    given: optedIn({}, [
+      at(200, "a.news.example", "accepted"),
+      at(201, "b.maps.example", "accepted"),
+    ]),
+    verdict: "confirmed",
+  },
+  {
+    name: "the other domain was accepted at another time: trust was lost, no list of domains",
+    given: optedIn({}, [at(200, "img.other.example", "accepted")]),
+    verdict: "confirmed",
+  },
+  {
+    name: "after Finished the chain was good, so nothing was opted in",
+    given: optedIn({ outcome: "refused-after-handshake" }),
+    verdict: "confirmed",
+  },
+  {
+    name: "a CA in the system's store needs no opting in",
+    given: { ...optedIn(), postures: [posture({ inspection_ca: "system" })] },
+    verdict: "confirmed",
+  },
+  {
     name: "acceptances of an hour ago do not show that an app has opted in for a third domain",
     given: evidence({
       attempts: [
@@ -204,6 +232,24 @@ const rows: Row[] = [
     verdict: "probable",
   },
 ]
+
+/** An app on Android whose own domain and, in the morning, another one refuse us; it accepts two services. */
+function optedIn(
+  over: Partial<Attempt> = {},
+  more: readonly Attributed<Attempt>[] = [],
+): DeviceEvidence {
+  const { attempts, flows } = pinLike(612, who(), over)
+  return evidence({
+    attempts: [
+      at(100, "img.other.example", "refused-alert"),
+      ...more,
+      ...[605, 615, 630].map((minute) => at(minute, "sdk.one.example", "accepted")),
+      at(606, "sdk.two.example", "accepted"),
+      ...attempts,
+    ],
+    flows,
+  })
+}
 
 function near(): [number, string, Outcome][] {
   return [

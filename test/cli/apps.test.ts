@@ -219,7 +219,10 @@ t.test(
     const taken = await say(t, dir, "import", file(dir, "suggested.yaml", yaml))
     t.match(taken.out, /\+pay\.rival\.example/)
     t.match(taken.errors, /warning: android com\.example\.chat: owner/)
-    t.match((await say(t, dir, "review")).out, /^signer/, "the stranger is told still")
+    const again = (await say(t, dir, "review")).out
+    t.match(again, /^signer/, "the stranger is told still")
+    t.match(again, /^due .*com\.example\.chat: owner: .*; review_at: .*is missing/m)
+    t.match(again, / 1 due of 2 declared apps/)
   },
 )
 

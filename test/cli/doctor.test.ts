@@ -89,7 +89,13 @@ const sources: { name: string; health: Partial<SourceHealth>; state: string; say
     name: "in-the-middle-of-a-sweep",
     health: { state: "ok", last_ok_at: iso(ten), progress: { done: 300, of: 1_000 } },
     state: "ok",
-    says: /a sweep is at 300 of 1000/,
+    says: /the sweep is at 300 of 1000/,
+  },
+  {
+    name: "in-its-first-sweep",
+    health: { state: "starting", progress: { done: 300, of: null } },
+    state: "ok",
+    says: /the first sweep is under way.*at 300 of unknown/,
   },
 ]
 

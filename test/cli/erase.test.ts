@@ -71,6 +71,9 @@ function given(t: Test): { dir: string; store: Store } {
     // Two at once: nobody can tell whose it was.
     bound("b-4", "10.0.0.4", null, { device_id: own.device_id }),
     bound("b-5", "10.0.0.4", null, { device_id: others.device_id }),
+    // An address of another within the network of its own.
+    bound("b-6", "10.0.1.0/24", null, { device_id: own.device_id }),
+    bound("b-7", "10.0.1.9", null, { device_id: others.device_id }),
   ])
   store.append("attempts", [
     seenAt("a-own", ten + 5, "10.0.0.1"),
@@ -78,6 +81,8 @@ function given(t: Test): { dir: string; store: Store } {
     seenAt("a-by-mac", ten + 5, "10.0.0.2"),
     seenAt("a-other", ten + 5, "10.0.0.3"),
     seenAt("a-ambiguous", ten + 5, "10.0.0.4"),
+    seenAt("a-in-network", ten + 5, "10.0.1.8"),
+    seenAt("a-other-in-network", ten + 5, "10.0.1.9"),
   ])
   store.append("flows", [
     { ...flow("x.example", 0), id: "f-own", tenant, client_ip: "10.0.0.1", observed_at: iso(ten) },
@@ -171,14 +176,14 @@ t.test("no byte of an erased device stays in the file or its log", async (t) => 
   t.strictSame(inFiles(dir, traces), traces, "they are there before")
   t.match(
     await said(t, dir, own.device_id, ...why),
-    /^erased \([0-9a-f]{10}\): 3 attempts, 1 flows/,
+    /^erased \([0-9a-f]{10}\): 4 attempts, 1 flows/,
   )
   t.strictSame(inFiles(dir, traces), [])
   const ids = (kind: (typeof kindNames)[number]) => [...store.all(kind)].map(({ id }) => id)
-  t.strictSame(ids("attempts").sort(), ["a-after", "a-other"])
+  t.strictSame(ids("attempts").sort(), ["a-after", "a-other", "a-other-in-network"])
   t.strictSame(ids("devices"), ["dev-3"])
   t.strictSame(ids("postures"), ["p-2"])
-  t.strictSame(ids("bindings").sort(), ["b-3", "b-5"])
+  t.strictSame(ids("bindings").sort(), ["b-3", "b-5", "b-7"])
   t.strictSame(ids("app-events"), ["e-3"])
   t.strictSame(ids("findings"), ["fi-2"])
   t.strictSame(ids("alerts"), ["al-2"])
@@ -254,7 +259,7 @@ t.test("a dry run counts and changes nothing; one that was killed goes on", asyn
   const { dir, store } = given(t)
   const all = () => kindNames.flatMap((kind) => [...store.bodies(kind)])
   const before = all()
-  t.match(await said(t, dir, own.device_id, ...why, "--dry-run"), /^would erase 3 attempts/)
+  t.match(await said(t, dir, own.device_id, ...why, "--dry-run"), /^would erase 4 attempts/)
   t.strictSame(all(), before)
   t.strictSame(store.privacy.erasures.all(), [])
   // Killed after the first steps: the attempts are gone, all else is there.
@@ -263,7 +268,7 @@ t.test("a dry run counts and changes nothing; one that was killed goes on", asyn
   const stone = { id: "begun", at_ms: ten, tenant, done: false, returns: false, body }
   store.privacy.erasures.begin(stone, names, "salt")
   store.privacy.eraseRows().drop("attempts", [1])
-  t.match(await said(t, dir, own.device_id, ...why), /^erased \(begun\): 2 attempts/)
+  t.match(await said(t, dir, own.device_id, ...why), /^erased \(begun\): 3 attempts/)
   t.strictSame(inFiles(dir, traces), [])
   t.equal(store.privacy.erasures.all().length, 1)
 })

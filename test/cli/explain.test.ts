@@ -14,6 +14,7 @@ import { explain } from "../../src/cli/explain.ts"
 import { importFiles } from "../../src/cli/import/import-files.ts"
 import { openStore } from "../../src/evidence/open.ts"
 import type { Alert } from "../../src/record/alert.ts"
+import { Binding } from "../../src/record/binding.ts"
 import type { Finding } from "../../src/record/finding.ts"
 import type { Incident } from "../../src/record/incident.ts"
 import { RegisterEntry } from "../../src/record/register-entry.ts"
@@ -41,7 +42,10 @@ function given(t: Test) {
     "flows",
     world.flows.map(({ fact }) => fact),
   )
-  store.append("devices", [device()])
+  store.append("devices", [
+    device({ os_version: "16" }),
+    device({ id: "device-later", observed_at: at(30 * HOUR), os_version: "17" }),
+  ])
   store.append("postures", [then, later])
   store.putRegister([trial(finding), foreign], "correlator", dayStart + 6 * MINUTE)
   store.removeRegister("trial-1", "correlator", "its time is over", dayStart + 20 * MINUTE)
@@ -132,6 +136,7 @@ function alertOf(finding: Finding, incident: Incident): Alert {
     device_count: 1,
     user: null,
     client_ip: "10.0.0.7",
+    binding: null,
     app_id: key.app_id,
     app_version: key.app_version,
     app_attribution: finding.app_attribution,
@@ -180,6 +185,48 @@ t.test(
     t.notMatch(text, "not managed", "the posture of the day after is not of then")
     t.match(text, "Missing, and what would supply it")
     t.match(text, "alert-1, opened")
+  },
+)
+
+t.test(
+  "whose the address was is told with the binding that was chosen and those that were not",
+  async (t) => {
+    const { finding, store, say, data } = given(t)
+    const [client = "", site = ""] = [...store.all("attempts")].flatMap((one) => [
+      one.client_ip,
+      one.site,
+    ])
+    const bound = (id: string, address: string, over: Partial<Binding>) =>
+      Binding.parse({
+        ...common,
+        site,
+        id,
+        address,
+        valid_from: at(-HOUR),
+        device_id: finding.key.device_id,
+        ...over,
+      })
+    store.append("bindings", [
+      bound("b-chosen", client, { source: "radius" }),
+      bound("b-loser", client, { source: "dhcp", device_id: "d2" }),
+      bound("b-network", "10.0.0.0/8", { source: "vpn", device_id: "d3" }),
+      bound("b-over", client, { device_id: "d4", source: "vpn", valid_to: at(-MINUTE) }),
+    ])
+    const text = await say(finding.id)
+    t.match(
+      text,
+      new RegExp(`${client} of ${finding.key.device_id} \\(bound\\): .*b-chosen from radius`),
+    )
+    t.match(text, /over 1 of other devices; not believed: b-loser/)
+    t.notMatch(text, /b-over/)
+    const { addresses, device: then } = JSON.parse(await say(finding.id, "--json"))
+    t.match(addresses, [{ binding_id: "b-chosen", losers: ["b-loser"], attribution: "bound" }])
+    t.equal(then.os_version, "16", "and what the device was then")
+    t.match(text, /Device of then\n.* android 16, ownership unknown/)
+    const folder = join(data, "case")
+    await say(finding.id, "--bundle", folder)
+    const records = readFileSync(join(folder, "bindings.ndjson"), "utf8")
+    t.match(records, /"b-loser"/, "the losers go with the case")
   },
 )
 

@@ -267,7 +267,7 @@ if (import.meta.main) {
   for (const quirk of values.quirks.split(",")) quirks[quirk]?.(emulator)
   process.stdout.write(`${emulator.url}
 
-# the credential: ${emulator.tokens.secret}
+# INTUNE_SECRET=${emulator.tokens.secret}
 sources:
   mdm:
     - name: emulated-intune

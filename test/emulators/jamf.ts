@@ -178,7 +178,7 @@ if (import.meta.main) {
   })
   process.stdout.write(`${emulator.url}
 
-# the credential: ${emulator.tokens.secret}
+# JAMF_SECRET=${emulator.tokens.secret}
 sources:
   mdm:
     - name: emulated-jamf

@@ -4,6 +4,8 @@ import t from "tap"
 import {
   addressKey,
   canonicalAddress,
+  canonicalPrefix,
+  prefixesOf,
   prefixKey,
   readPrefix,
 } from "../../src/identity/address-key.ts"
@@ -81,4 +83,40 @@ t.test("an address is shown in its canonical form, other text as it came", async
   t.equal(canonicalAddress("10.0.0.5"), "10.0.0.5")
   t.equal(canonicalAddress("::192.0.2.1"), "::c000:201", "IPv4-compatible is not IPv4-mapped")
   t.equal(canonicalAddress("not:an:address"), "not:an:address")
+})
+
+t.test("an address or prefix is stored in one form, by which the addresses in it find it", (t) => {
+  const rows: [text: string, canonical: string][] = [
+    ["10.0.0.5", "10.0.0.5"],
+    ["10.0.0.5/32", "10.0.0.5"],
+    ["10.0.0.5/24", "10.0.0.0/24"],
+    ["10.0.0.5/0", "0.0.0.0/0"],
+    ["::ffff:10.0.0.5/120", "10.0.0.0/24"],
+    ["2001:0DB8:0:1::9/64", "2001:db8:0:1::/64"],
+    ["2001:db8:ffff::/35", "2001:db8:e000::/35"],
+    ["2001:DB8::1/128", "2001:db8::1"],
+    ["1:0:0:2:0:0:3:4", "1::2:0:0:3:4"],
+    ["1:0:2:3:4:5:6:7", "1:0:2:3:4:5:6:7"],
+    ["::1:0/112", "::1:0/112"],
+    ["::/0", "::/0"],
+    ["nowhere", "nowhere"],
+    ["10.0.0.5/33", "10.0.0.5/33"],
+  ]
+  for (const [text, canonical] of rows) t.equal(canonicalPrefix(text), canonical, text)
+  t.same(prefixesOf("10.0.0.5").slice(0, 3), ["10.0.0.5", "10.0.0.4/31", "10.0.0.4/30"])
+  t.equal(prefixesOf("::ffff:10.0.0.5").length, 33)
+  t.ok(prefixesOf("2001:db8:0:1::9").includes("2001:db8:0:1::/64"))
+  t.equal(prefixesOf("2001:db8::1").length, 129)
+  t.same(prefixesOf("nowhere"), ["nowhere"])
+  fc.assert(
+    fc.property(fc.ipV6(), fc.integer({ min: 0, max: 128 }), (address, bits) => {
+      const prefix = canonicalPrefix(`${address}/${bits}`)
+      if (readPrefix(`${address}/${bits}`) === null) return true
+      const network = ipaddr.IPv6.networkAddressFromCIDR(`${address}/${bits}`).toString()
+      const isIpv6 = addressKey(address)?.length === 32
+      const same = !isIpv6 || prefix === (bits === 128 ? network : `${network}/${bits}`)
+      return same && prefixesOf(address).includes(prefix)
+    }),
+  )
+  t.end()
 })

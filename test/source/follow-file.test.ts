@@ -215,6 +215,16 @@ t.test("a line that is too long is passed over and counted, in bounded memory", 
   is.end()
 })
 
+t.test("a line that is nearly all ends of lines is read at once", async (t) => {
+  const is = bed()
+  const odd = `x${"\r".repeat(60_000)}x`
+  is.write(`\r${odd}\r\n${odd}\n`)
+  const before = performance.now()
+  t.same(is.read(), [odd, odd])
+  t.ok(performance.now() - before < 2_000, "a search at each of them takes 12 s")
+  is.end()
+})
+
 t.test("stanzas end with a blank line, and never in the middle of it", async (t) => {
   const is = bed({ separator: "\n\n", longest: 40, chunk: 80 })
   is.write("one\n\ta = 1\n\ntwo\n\ta = 2\n")

@@ -229,7 +229,7 @@ t.test("types that we do not know are kept and counted, over a restart as well",
     ["vpn_started", "network_connect", "vpn_started"],
   )
   const many = Array.from({ length: 150 }, (_, index) => native({ type: `type-${index}` }))
-  await bed.post(ndjson(...many))
+  await bed.post(ndjson(...many, native({ type: "__proto__" })))
   const keeper = new SourceKeeper({
     store: bed.store,
     name: "webhook/vendor-x",
@@ -240,7 +240,7 @@ t.test("types that we do not know are kept and counted, over a restart as well",
   const place = keeper.place() as { unknown_types: Record<string, number> }
   t.equal(place.unknown_types["vpn_started"], 2)
   t.equal(Object.keys(place.unknown_types).length, 100, "at most a hundred names")
-  t.equal(place.unknown_types["other types"], 52, "the others together")
+  t.equal(place.unknown_types["other types"], 53, "the others together")
 })
 
 t.test("keys are rotated without a gap, and each writes for its own producer only", async (t) => {

@@ -1,7 +1,7 @@
 /** From what a finding rests on back to the cases that it is about. */
 import type { Alert } from "../../../src/record/alert.ts"
 import type { Finding } from "../../../src/record/finding.ts"
-import type { Case } from "../simulate/case-book.ts"
+import { type Case, refusalMark } from "../simulate/case-book.ts"
 
 export class Evidence {
   readonly #byNumber = new Map<number, Case>()
@@ -23,16 +23,18 @@ export class Evidence {
     )
   }
 
-  /** Cases whose connections to the destination are in the evidence. */
+  /** Cases whose refusals at the destination are in the evidence; without one, those whose other connections are.
+   * A trial that an app took which never refused does not make the finding one about it. */
   refusersOf({ evidence_ids, key }: Finding): Case[] {
+    const here = evidence_ids.filter((id) => {
+      const destination = this.#byNumber.get(numberIn(id))?.destination
+      return destination === key.destination || destination?.endsWith(`.${key.destination}`)
+    })
+    const refused = here.filter((id) => id.endsWith(refusalMark))
     const found = new Set<Case>()
-    for (const id of evidence_ids) {
+    for (const id of refused.length > 0 ? refused : here) {
       const one = this.#byNumber.get(numberIn(id))
-      if (
-        one &&
-        (one.destination === key.destination || one.destination.endsWith(`.${key.destination}`))
-      )
-        found.add(one)
+      if (one) found.add(one)
     }
     return [...found]
   }

@@ -7,6 +7,9 @@
 import { holdsAt, type Profile, type World } from "../world/model.ts"
 import { checkOf, type Meeting, trustsUs } from "./reaction.ts"
 
+/** Ends the ids of attempts that the sensor calls refusals: what is said of a refusal is about these. */
+export const refusalMark = "-refused"
+
 export type Truth = "pin" | "own-anchors" | "ca-distrust" | "none"
 
 /** One line of truth.ndjson. Times are epoch milliseconds. */
@@ -36,7 +39,7 @@ export interface Case {
   refused: number
   accepted: number
   spliced: number
-  /** When contacts were refused, at least five minutes apart. */
+  /** When contacts were refused that would have gone on without the effect, at least five minutes apart. */
   visits: number[]
   first_refused: number | null
   last_refused: number | null

@@ -16,25 +16,28 @@ export function markDetectable(cases: readonly Case[], world: World): void {
     const phone = phones.get(one.device_id)
     if (!isEffect(one.truth) || !phone) continue
     const place = places.get(one.destination)
-    one.why_not = whyNot(one, phone, cases)
+    one.why_not = whyNot(one, phone, cases, world)
     if (place?.echOuter) one.why_not ??= "the name is hidden"
     one.detectable = one.why_not === null
   }
 }
 
-function whyNot(one: Case, phone: Phone, cases: readonly Case[]): string | null {
+function whyNot(one: Case, phone: Phone, cases: readonly Case[], world: World): string | null {
   if (one.when === "answer" || one.when === "preface") return "checked after it was used"
   if (one.refused === 0) return "never inspected"
+  if (one.accepted > 0) return "accepts it at other times"
   if (one.visits.length < visitsNeeded) return "came too seldom"
   if (!isWithinADay(one.visits)) return "came too seldom within a day"
   const app = phone.apps.find(({ app: { id } }) => id === one.app_id)
   if (app?.app.tactics.mutatesHello) return "no stack of its own"
-  const address = holdsAt(phone.addresses, one.first_refused ?? 0)
-  if (address.told === "never" || address.told === "made-up-mac") return "its address is nobody's"
+  const known = one.visits.filter((at) => isKnown(phone, at))
+  if (known.length < visitsNeeded || !isWithinADay(known)) return "its address is nobody's"
   const isTold = phone.edr.connects && one.profile !== "personal"
   if (phone.platform === "android" && !isTold) return "nobody tells the app"
   if (!isTold && cases.some((other) => isAcceptedBeside(other, one)))
     return "accepted beside it, and nobody tells by whom"
+  if (!isTold && one.visits.some((at) => isShared(phone, at, world)))
+    return "another behind its address, and nobody tells them apart"
   const domains = new Set(
     cases
       .filter((other) => other.device_id === one.device_id && other.accepted > 0)
@@ -52,6 +55,21 @@ function isWithinADay(visits: readonly number[]): boolean {
     const last = visits[i + visitsNeeded - 1]
     return last !== undefined && last - at < day
   })
+}
+
+/** Whether a binding told then whose address it was: a trial is for a device. */
+function isKnown(phone: Phone, at: number): boolean {
+  const { told } = holdsAt(phone.addresses, at)
+  return told === "dhcp" || told === "vpn" || told === "mac"
+}
+
+/** Whether somebody else has its address at that time. */
+function isShared(phone: Phone, at: number, { phones }: World): boolean {
+  const { ip } = holdsAt(phone.addresses, at)
+  return phones.some(
+    (other) =>
+      other !== phone && other.tenant === phone.tenant && holdsAt(other.addresses, at).ip === ip,
+  )
 }
 
 /** By another app, profile or version, through the same stack. */

@@ -74,11 +74,20 @@ export function trustsUs({ world, phone, installed, place, at, stack }: Meeting)
     case "absent":
       return false
     case "user-store":
-      return !stack.ownAnchors && takesUserAnchors(installed, place)
+      // Dart reads the system's roots, whatever the app's configuration says.
+      if (stack.ownAnchors || stack === stacks.flutter) return false
+      return takesUserAnchors(installed, place)
     case "system":
     case "mdm-trusted":
       return !stack.ownAnchors
   }
+}
+
+/** Whether a refusal is the effect itself: without its check or its own roots it would have gone on. */
+export function refusesByChoice(meeting: Meeting): boolean {
+  const { world, phone, at, stack } = meeting
+  if (isWithin(world.badLeaf, at) || isOutside(phone, at, ours)) return false
+  return stack.ownAnchors || (checkOf(meeting) !== null && trustsUs(meeting))
 }
 
 function takesUserAnchors({ app: { userAnchors } }: Installed, { host }: Place): boolean {

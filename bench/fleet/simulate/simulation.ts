@@ -3,6 +3,7 @@
  * leaves the record that a sensor would write. Steps through time; who is inspected, the gate decides.
  */
 
+import { isRefusal } from "../../../src/analytics/drops.ts"
 import type { RegisterHit } from "../../../src/evidence/tables.ts"
 import type { ConnectionFacts } from "../../../src/policy/connection-view.ts"
 import type { AppEvent } from "../../../src/record/app-event.ts"
@@ -23,14 +24,14 @@ import {
   type World,
 } from "../world/model.ts"
 import { type Told, toldOf } from "../world/told.ts"
-import { type Case, CaseBook } from "./case-book.ts"
+import { type Case, CaseBook, refusalMark } from "./case-book.ts"
 import { claimsOf } from "./claims.ts"
 import { factsOf, fieldsOf } from "./connection-fields.ts"
 import { type Delivered, EdrAgents } from "./edr.ts"
 import { EventQueue } from "./event-queue.ts"
 import { type Gate, inspect, type Passage } from "./gate.ts"
 import { type Passed, passInspected, passSpliced, worksDirectly } from "./passing.ts"
-import { checkOf, type Meeting } from "./reaction.ts"
+import { checkOf, type Meeting, refusesByChoice } from "./reaction.ts"
 import { contactsOf, type Opening, openingsOf } from "./schedule.ts"
 import { asZeekSees, seenBy } from "./tapped.ts"
 
@@ -196,14 +197,14 @@ export class Simulation {
     claimsOf(known, passed.exchange, way, worksDirectly(meeting))
     if (passed.exchange.kind !== "lost" && passed.exchange.kind !== "no-origin")
       known.inspected += 1
-    if (passed.refused) this.#refused(known, facts, at)
+    if (passed.refused) this.#refused(known, facts, at, refusesByChoice(meeting))
     else if (passed.exchange.kind === "used") known.accepted += 1
     return passed
   }
 
-  #refused(known: Case, facts: ConnectionFacts, at: number): void {
+  #refused(known: Case, facts: ConnectionFacts, at: number, byChoice: boolean): void {
     known.refused += 1
-    if (known.last_refused === null || at - known.last_refused > 5 * minute) known.visits.push(at)
+    if (byChoice && at - (known.visits.at(-1) ?? 0) > 5 * minute) known.visits.push(at)
     known.first_refused ??= at
     known.last_refused = at
     this.#gate.refused(facts, at)
@@ -347,7 +348,9 @@ export class Simulation {
   }
 
   #recordAttempt(known: Case, base: Base, stack: Stack, way: Way, exchange: Exchange, at: number) {
-    const record = attemptOf({ ...base, id: this.#id(known) }, stack, way, exchange, this.#random)
+    const attempt = attemptOf({ ...base, id: this.#id(known) }, stack, way, exchange, this.#random)
+    const isRefused = isRefusal(attempt.outcome)
+    const record = isRefused ? { ...attempt, id: `${attempt.id}${refusalMark}` } : attempt
     const closed = record.phases.closed?.ms ?? (record.phases.first_data?.ms ?? 0) + 5_000
     this.#write({ at: at + closed, kind: "attempts", record })
   }

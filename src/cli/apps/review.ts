@@ -86,9 +86,10 @@ function text(
   span: number,
 ): string[] {
   const libraries = config.analytics["library-user-agents"]
-  const due = declared.flatMap((app) =>
-    faultsOf(app, now, libraries).map((fault) => `${titleOf(app)}: ${fault.field}: ${fault.text}`),
-  )
+  const due = declared.flatMap((app) => {
+    const faults = faultsOf(app, now, libraries).map(({ field, text }) => `${field}: ${text}`)
+    return faults.length === 0 ? [] : [`${titleOf(app)}: ${faults.join("; ")}`]
+  })
   const seen = found
     .slice(0, shownOnce)
     .map(({ platform, app_id, what, says }) => `${what.padEnd(13)}  ${platform} ${app_id}: ${says}`)

@@ -3,7 +3,7 @@ import { networkInterfaces } from "node:os"
 import type { Config } from "../../config.ts"
 import type { Source } from "../../source/source.ts"
 import { flowLogSource } from "../../telemetry/flow-logs/flow-log-source.ts"
-import type { PartsOf } from "./sources.ts"
+import type { PartsOf } from "./parts-of.ts"
 
 export function openFlowLogs(config: Config, parts: PartsOf): Source[] {
   const ownAddresses = addressesOfThisMachine()

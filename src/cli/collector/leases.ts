@@ -3,7 +3,7 @@ import type { Config } from "../../config.ts"
 import { leaseSource } from "../../identity/leases/lease-source.ts"
 import { radiusSource } from "../../identity/radius/radius-source.ts"
 import type { Source } from "../../source/source.ts"
-import type { PartsOf } from "./sources.ts"
+import type { PartsOf } from "./parts-of.ts"
 
 export function openLeases({ sources }: Config, parts: PartsOf): Source[] {
   return [

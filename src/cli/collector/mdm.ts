@@ -8,7 +8,7 @@ import { mappedConnector } from "../../identity/mdm/mapped/mapped.ts"
 import { mdmSource } from "../../identity/mdm/poller.ts"
 import type { MdmSettings } from "../../identity/mdm/settings.ts"
 import type { Source, SourceParts } from "../../source/source.ts"
-import type { PartsOf } from "./sources.ts"
+import type { PartsOf } from "./parts-of.ts"
 
 export function openMdm({ sources }: Config, partsOf: PartsOf): Source[] {
   return sources.mdm.map((settings) => {

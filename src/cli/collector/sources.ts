@@ -2,11 +2,12 @@
 import type { Config } from "../../config.ts"
 import type { Store } from "../../evidence/store.ts"
 import type { Log } from "../../intercept/log.ts"
-import type { Source, SourceParts } from "../../source/source.ts"
+import type { Source } from "../../source/source.ts"
 import { openFlowLogs } from "./flow-logs.ts"
 import { SourceKeeper } from "./keeper.ts"
 import { openLeases } from "./leases.ts"
 import { openMdm } from "./mdm.ts"
+import type { PartsOf } from "./parts-of.ts"
 import { openWebhook } from "./webhook.ts"
 
 export interface CollectorParts {
@@ -14,9 +15,6 @@ export interface CollectorParts {
   log: Log
   clock: () => number
 }
-
-/** Gives one source what it needs; `kind` is its sort, for health. */
-export type PartsOf = (name: string, kind: string) => SourceParts
 
 export function openSources(config: Config, { store, log, clock }: CollectorParts): Source[] {
   const common = {

@@ -8,7 +8,7 @@ import { receiver } from "../../telemetry/receiver.ts"
 import { Turns } from "../../telemetry/turns.ts"
 import { Keyring } from "../../telemetry/webhook/keyring.ts"
 import { webhookRoute } from "../../telemetry/webhook/webhook.ts"
-import type { PartsOf } from "./sources.ts"
+import type { PartsOf } from "./parts-of.ts"
 
 export function openWebhook({ sources }: Config, parts: PartsOf): Source[] {
   const { webhook, pubsub } = sources

@@ -28,7 +28,7 @@ export interface CoverageParts {
 export class CoverageWatch {
   readonly #parts: CoverageParts
   /** Of the news that are not committed: at most so many hours and words as these have. */
-  readonly #counts = new Map<string, CountRow>()
+  readonly #counts = new Map<number, Map<string, CountRow>>()
   readonly #activity = new Map<string, Activity>()
   /** Findings as last told, by id; one for each gap and part. */
   readonly #told: Map<string, Finding>
@@ -66,7 +66,8 @@ export class CoverageWatch {
   /** To be called in the commit; the answer after it. */
   store(): () => void {
     const { store, config } = this.#parts
-    store.coverage.addCounts(config.tenant, this.#counts.values())
+    const counts = [...this.#counts.values()].flatMap((ofHour) => [...ofHour.values()])
+    store.coverage.addCounts(config.tenant, counts)
     store.coverage.addActivity(config.tenant, this.#activity.values())
     return () => this.rollBack()
   }
@@ -139,12 +140,13 @@ export class CoverageWatch {
     if (fact.tenant !== this.#parts.config.tenant) return
     const at = Date.parse(fact.observed_at)
     const hour_ms = Math.floor(at / hour) * hour
+    const ofHour = this.#counts.get(hour_ms) ?? new Map<string, CountRow>()
+    this.#counts.set(hour_ms, ofHour)
     for (const word of words) {
-      const key = `${hour_ms} ${word}`
-      const row = this.#counts.get(key) ?? { hour_ms, word, connections: 0, bytes: 0 }
+      const row = ofHour.get(word) ?? { hour_ms, word, connections: 0, bytes: 0 }
       row.connections += 1
       row.bytes += bytes
-      this.#counts.set(key, row)
+      ofHour.set(word, row)
     }
     if (words.length === 0 || who.device !== "bound") return
     const seen = this.#of(who.device_id)

@@ -30,3 +30,14 @@ export function eventReach({ identity }: Config): { before: number; after: numbe
   const after = identity["connect-tolerance"]
   return { before: identity["lookup-before"] + after, after }
 }
+
+/** Those that meet as one. */
+export function merged(spans: readonly Span[]): Span[] {
+  const found: Span[] = []
+  for (const span of [...spans].sort((a, b) => a.from - b.from)) {
+    const last = found.at(-1)
+    if (last && span.from <= last.to) last.to = Math.max(last.to, span.to)
+    else found.push({ ...span })
+  }
+  return found
+}

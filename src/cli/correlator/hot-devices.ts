@@ -13,7 +13,7 @@ import type { AppEvent } from "../../record/app-event.ts"
 import type { Attempt } from "../../record/attempt.ts"
 import type { Attributed, JudgementContext } from "../../record/attributed.ts"
 import type { Flow } from "../../record/flow.ts"
-import { type EvidenceParts, eventReach, type Span } from "./evidence-parts.ts"
+import { type EvidenceParts, eventReach, merged, type Span } from "./evidence-parts.ts"
 import type { Concerned } from "./inventory-memory.ts"
 import { joinInput, mostRecords } from "./join-inputs.ts"
 import { mostEvents } from "./known-events.ts"
@@ -62,6 +62,8 @@ export class HotDevices {
   /** Those judged longest ago first. */
   readonly #hot = new Map<string, Hot>()
   #settings: LedgerSettings
+  /** Flow sensors told of some device since all was let go. */
+  #anyImported = false
   #held = 0
   #read = 0
   #reread = 0
@@ -203,6 +205,7 @@ export class HotDevices {
       imported: false,
     }
     hot.imported = input.flows.some(({ source }) => source !== "sensor")
+    this.#anyImported ||= hot.imported
     for (const { bindingId, user } of usersOf([...input.attempts, ...input.flows], input.bindings))
       login(hot, bindingId, user)
     return hot
@@ -222,7 +225,10 @@ export class HotDevices {
     if (!hot || fact.tenant !== this.#parts.config.tenant) return
     if (fact.proxy_user !== null && who.binding_id !== null)
       login(hot, who.binding_id, fact.proxy_user)
-    if (isImported(fact)) hot.imported = true
+    if (isImported(fact)) {
+      hot.imported = true
+      this.#anyImported = true
+    }
     if (hot.imported) this.#lookAround(hot, fact)
     if (isImported(fact)) return
     try {
@@ -236,7 +242,7 @@ export class HotDevices {
 
   /** Who had the address before or has it next may have a flow that is told of by this one. */
   #lookAroundNeighbours(fact: Attempt | Flow, deviceId: string): void {
-    if (fact.tenant !== this.#parts.config.tenant) return
+    if (!this.#anyImported || fact.tenant !== this.#parts.config.tenant) return
     for (const device of this.#parts.inventory.current.devicesBehind(fact.client_ip)) {
       const hot = device === deviceId ? undefined : this.#hot.get(device)
       if (hot?.imported) this.#lookAround(hot, fact)
@@ -295,15 +301,4 @@ function login(hot: Pick<Hot, "users" | "shared">, bindingId: string, user: stri
   const known = hot.users.get(bindingId)
   if (known !== undefined && known !== name) hot.shared = true
   hot.users.set(bindingId, name)
-}
-
-/** Those that meet as one. */
-function merged(spans: readonly Span[]): Span[] {
-  const found: Span[] = []
-  for (const span of [...spans].sort((a, b) => a.from - b.from)) {
-    const last = found.at(-1)
-    if (last && span.from <= last.to) last.to = Math.max(last.to, span.to)
-    else found.push({ ...span })
-  }
-  return found
 }

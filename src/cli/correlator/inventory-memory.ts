@@ -23,6 +23,8 @@ export interface Concerned {
   since: Map<string, number>
   /** Devices of which something new was said. */
   devices: Set<string>
+  /** From when on postures of a device are others now, in epoch milliseconds. */
+  postures: Map<string, number>
   /** Devices that were given whole prefixes: all clients inside are theirs. */
   prefixHolders: Set<string>
   /** The app register changed. */
@@ -63,6 +65,8 @@ export class InventoryMemory {
   readonly #settings: JoinSettings
   /** How far each kind was read. */
   readonly #seq: Record<InventoryKind, number>
+  /** Up to here each kind is known from the start. */
+  readonly #atStart: Record<InventoryKind, number>
   #current: Inventory
 
   constructor(parts: InventoryParts) {
@@ -70,12 +74,18 @@ export class InventoryMemory {
     this.#parts = parts
     this.#settings = joinSettings(parts.config.identity)
     // First where it ends, then what there is: what comes in between is read twice, not missed.
-    this.#seq = {
+    this.#atStart = {
       devices: store.lastSeq("devices"),
       postures: store.lastSeq("postures"),
       bindings: store.lastSeq("bindings"),
       apps: store.lastSeq("apps"),
     }
+    this.#seq = { ...this.#atStart }
+    // Whom it concerned that came while nobody looked is asked when it is read again.
+    const judged = store.cursor("correlator/attempts") + store.cursor("correlator/flows") > 0
+    if (judged)
+      for (const kind of kinds)
+        this.#seq[kind] = Math.min(this.#seq[kind], store.cursor(`correlator/${kind}`))
     this.#current = this.#read()
   }
 
@@ -89,6 +99,7 @@ export class InventoryMemory {
       addresses: new Set(),
       since: new Map(),
       devices: new Set(),
+      postures: new Map(),
       prefixHolders: new Set(),
       all: false,
     }
@@ -110,11 +121,14 @@ export class InventoryMemory {
           concerned.devices.add(deviceId)
       }) +
       this.#take("postures", (posture) => {
+        const { device_id, observed_at } = posture
         devices.postures.add(posture)
-        concerned.devices.add(posture.device_id)
+        concerned.devices.add(device_id)
+        const at = Date.parse(observed_at)
+        concerned.postures.set(device_id, Math.min(at, concerned.postures.get(device_id) ?? at))
       }) +
-      this.#take("bindings", (binding) => {
-        const since = newSince(bindings, binding)
+      this.#take("bindings", (binding, wasKnown) => {
+        const since = wasKnown ? Date.parse(binding.valid_from) : newSince(bindings, binding)
         bindings.add(binding)
         concern(binding, since)
       }) +
@@ -125,13 +139,16 @@ export class InventoryMemory {
     return added > 0 ? concerned : null
   }
 
-  #take<K extends InventoryKind>(kind: K, learn: (record: RecordOf[K]) => void): number {
+  #take<K extends InventoryKind>(
+    kind: K,
+    learn: (record: RecordOf[K], wasKnown: boolean) => void,
+  ): number {
     let count = 0
     for (;;) {
       const rows = this.#parts.store.follow(kind, this.#seq[kind], batch)
       for (const { seq, record } of rows) {
         try {
-          learn(record as RecordOf[K])
+          learn(record as RecordOf[K], seq <= this.#atStart[kind])
         } catch (error) {
           this.#parts.unusable((record as { id: string }).id, error)
         }
@@ -145,13 +162,13 @@ export class InventoryMemory {
   #read(): Inventory {
     const { store, config, clock } = this.#parts
     const now = clock()
-    // As the facts count by their own time, be they imported from a year ago.
+    // As the facts count by their own time, be they imported from a year ago; before there are any, all leases do.
     const newest = newestUpTo(store, now)
     const back = config.analytics.scope.window + config.analytics.scope["allowed-lateness"]
     return inventory(
       {
         tenant: config.tenant,
-        bindings: store.bindings((newest ?? now) - back - 30 * day, now + day),
+        bindings: store.bindings(newest === null ? 0 : newest - back - 30 * day, now + day),
         devices: store.current("devices"),
         postures: (deviceId) => store.posturesOf(deviceId, posturesKept),
         apps: store.current("apps"),

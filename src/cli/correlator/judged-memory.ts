@@ -9,6 +9,7 @@ import {
   incidentOf,
   type RolledUp,
 } from "../../analytics/incidents.ts"
+import { isSameRecord } from "../../analytics/same-record.ts"
 import type { Store } from "../../evidence/store.ts"
 import type { Finding } from "../../record/finding.ts"
 
@@ -90,7 +91,7 @@ export class JudgedMemory {
 
   /** Whether what is to be stored differs from what is. */
   isNew(finding: Finding): boolean {
-    return JSON.stringify(this.#findings.get(finding.id)) !== JSON.stringify(finding)
+    return !isSameRecord(this.#findings.get(finding.id), finding)
   }
 
   #pick(ids: ReadonlySet<string> | undefined): Finding[] {

@@ -4,6 +4,7 @@
  */
 import type { FleetMemory } from "../../analytics/fleet-memory.ts"
 import type { Follower, News } from "../../evidence/follower.ts"
+import type { RegisterHit } from "../../evidence/tables.ts"
 import { LoginBindings } from "../../identity/login-bindings.ts"
 import { joinSettings } from "../../identity/settings.ts"
 import type { Log } from "../../intercept/log.ts"
@@ -12,14 +13,16 @@ import type { BypassWatch } from "./bypass-watch.ts"
 import type { CoverageWatch } from "./coverage-watch.ts"
 import type { EvidenceParts } from "./evidence-parts.ts"
 import type { FaultWatch } from "./fault-watch.ts"
+import { FleetTeacher } from "./fleet-teacher.ts"
 import type { HotDevices } from "./hot-devices.ts"
 import type { InventoryMemory } from "./inventory-memory.ts"
 import { eventsAround } from "./known-events.ts"
+import { lastSeen } from "./last-seen.ts"
 import type { LastUsers } from "./last-users.ts"
 import type { CorrelatorParts } from "./pass.ts"
-import { inBatches, newestUpTo, type Recalled, recall } from "./recall.ts"
+import { newestUpTo, type Recalled, recall } from "./recall.ts"
 import type { Rewalk } from "./rewalk.ts"
-import { type Facts, Suspects } from "./suspects.ts"
+import type { Facts, Suspects } from "./suspects.ts"
 import { tellingFlows } from "./telling-flows.ts"
 import type { Unusable } from "./unusable.ts"
 
@@ -33,20 +36,32 @@ export interface LearnerParts extends CorrelatorParts {
   faults: FaultWatch
   bypasses: BypassWatch
   coverage: CoverageWatch
-  rewalk: Pick<Rewalk, "concerned" | "learned" | "rollBack" | "lastSeen">
+  rewalk: Pick<Rewalk, "concerned" | "learned" | "lastSeen">
   lastUsers: LastUsers
   unusable: Unusable
   log: Log
 }
 
+/** Records that are learned before the devices which they concern are judged: the more, the fewer judgements. */
+const mostTaken = 5_000
+
+/** What is left of the news once they are learned. */
+export interface Taken {
+  hits: RegisterHit[]
+  empty: boolean
+}
+
 export class Learner {
   readonly #parts: LearnerParts
   readonly #evidence: EvidenceParts
+  readonly #teacher: FleetTeacher
   /** Null where logins bind nothing. */
   readonly #logins: LoginBindings | null
   /** Null when all of it is learned. */
   #recall: Generator<Recalled> | null
   #recalled = 0
+  /** Null when all of it is learned. */
+  #fleetRecall: Generator<void> | null = null
   /** What the fleet showed is known from this event time on, in epoch milliseconds. */
   #knownFrom = Number.POSITIVE_INFINITY
   /** The same of where and when each device was seen; it is not read further back. */
@@ -56,6 +71,7 @@ export class Learner {
     const { config } = parts
     this.#parts = parts
     this.#evidence = parts
+    this.#teacher = new FleetTeacher(parts)
     this.#logins = config["proxy-users"]?.bind
       ? new LoginBindings({
           tenant: config.tenant,
@@ -75,6 +91,7 @@ export class Learner {
       if (value) this.#learn({ ...value, app_events: [] }, true)
       else {
         this.#recall = null
+        this.#fleetRecall = this.#beginFleetRecall()
         baselines.learnedPast(clock())
         log("info", "recalled", { records: this.#recalled })
       }
@@ -87,31 +104,43 @@ export class Learner {
     return true
   }
 
-  /** Who is who, and what persons said, as it is now. */
-  refresh(): void {
+  /** Who is who, and what persons said, as it is now. True while there is more to learn of it. */
+  refresh(): boolean {
     this.#refreshInventory()
     this.#parts.baselines.refresh()
+    const recalls = this.#recallFleet()
+    const waits = this.#refreshFleet()
+    this.#parts.rewalk.learned()
+    return waits || recalls
   }
 
-  takeNews(): News {
-    const { follower, suspects, fleet, baselines, bypasses, coverage, rewalk } = this.#parts
-    const news = follower.next()
+  takeNews(): Taken {
+    const { follower, suspects, baselines, bypasses, coverage, rewalk } = this.#parts
+    const taken: Taken = { hits: [], empty: true }
     try {
-      this.#bindLogins(news)
-      this.#learn(news, false)
-      suspects.again(fleet.toldOtherwise())
+      for (let records = 0; records < mostTaken; ) {
+        const part = follower.next()
+        if (part.empty) break
+        // What the cursors are moved over with these news must have been learned with them.
+        if (part.inventory) this.#refreshInventory()
+        this.#bindLogins(part)
+        this.#learn(part, false)
+        taken.empty = false
+        taken.hits.push(...part.hits)
+        records += part.attempts.length + part.flows.length + part.app_events.length
+        records += part.hits.length
+      }
+      this.#refreshFleet()
       suspects.again(baselines.toldOtherwise())
-      for (const [device, at] of fleet.pastToldOtherwise()) rewalk.concerned(device, at)
       rewalk.learned()
     } catch (error) {
       follower.rollBack()
       bypasses.rollBack()
       baselines.rollBack()
       coverage.rollBack()
-      rewalk.rollBack()
       throw error
     }
-    return news
+    return taken
   }
 
   #beginRecall(): Generator<Recalled> {
@@ -128,29 +157,46 @@ export class Learner {
     return recall(store, since)
   }
 
+  /** What the fleet showed counts for its window and for the next (fleet-memory.ts): what was recalled begins in the midst
+   * of one. Judging need not wait for the rest; who would be told otherwise is judged again. */
+  #beginFleetRecall(): Generator<void> | null {
+    if (!Number.isFinite(this.#knownFrom)) return null
+    const { window } = this.#parts.config.analytics.scope
+    return this.fleetFrom(Math.floor(this.#knownFrom / window) * window)
+  }
+
+  /** True while there is more of it. */
+  #recallFleet(): boolean {
+    if (!this.#fleetRecall) return false
+    try {
+      if (this.#fleetRecall.next().done) this.#fleetRecall = null
+    } catch (error) {
+      this.#fleetRecall = this.#beginFleetRecall()
+      throw error
+    }
+    return this.#fleetRecall !== null
+  }
+
   /** Learns what the fleet showed before the time that was recalled: judging the past asks for it. Whoever is judged
    * now is told; what was found of the past was found knowing it. */
   *fleetFrom(since: number): Generator<void> {
-    const { store, config, inventory, fleet, suspects, unusable } = this.#parts
-    const settings = joinSettings(config.identity)
-    for (const attempts of inBatches(store.inTime("attempts", since, this.#knownFrom))) {
-      new Suspects().take(
-        { attempts, flows: [], app_events: [] },
-        {
-          inventory: inventory.current,
-          settings,
-          events: eventsAround(this.#evidence, attempts),
-          old: true,
-          attempt: (attempt) => fleet.noteAttempt(attempt),
-          flow: () => {},
-          unusable: (id, error) => unusable.record(id, error),
-        },
-      )
-      suspects.again(fleet.toldOtherwise())
+    const { fleet, suspects } = this.#parts
+    for (const _ of this.#teacher.teachPast({ from: since, to: this.#knownFrom })) {
+      if (!this.#fleetRecall) suspects.again(fleet.toldOtherwise())
       fleet.pastToldOtherwise()
       yield
     }
     this.#knownFrom = Math.min(this.#knownFrom, since)
+  }
+
+  /** What the fleet showed, by who is who now. */
+  #refreshFleet(): boolean {
+    const { fleet, suspects, rewalk } = this.#parts
+    const waits = this.#teacher.step((device) => suspects.seenOf(device)?.addresses ?? [])
+    // While a window is being recalled each batch of it would have the same devices judged again.
+    if (!this.#fleetRecall) suspects.again(fleet.toldOtherwise())
+    for (const [device, at] of fleet.pastToldOtherwise()) rewalk.concerned(device, at)
+    return waits
   }
 
   /** There is something of it that was not recalled. */
@@ -179,15 +225,17 @@ export class Learner {
     const concerned = inventory.refresh()
     if (!concerned) return
     hot.inventoryChanged(inventory.current, concerned)
-    suspects.inventoryChanged(inventory.current, concerned)
+    const again = suspects.inventoryChanged(inventory.current, concerned, {
+      lastSeen: (device, addresses) => lastSeen(this.#evidence, device, addresses),
+      isForgotten: (address) => this.#isForgotten(address, concerned.since.get(address) ?? 0),
+    })
     for (const [address, since] of concerned.since) {
-      const isSuspect = suspects.isSuspect(address) || this.#isForgotten(address, since)
-      for (const device of inventory.current.devicesBehind(address)) {
-        if (!isSuspect && !suspects.isWatched(device)) continue
-        suspects.again([device])
-        rewalk.concerned(device, since)
-      }
+      this.#teacher.addressChanged(address, since)
+      for (const device of inventory.current.devicesBehind(address))
+        if (again.has(device)) rewalk.concerned(device, since)
     }
+    for (const [device, since] of concerned.postures)
+      if (suspects.isSuspectDevice(device)) rewalk.concerned(device, since)
   }
 
   #learn(facts: Facts, old: boolean): void {
@@ -222,6 +270,7 @@ export class Learner {
       event: (deviceId, event) => {
         if (!old && event.tenant === config.tenant) coverage.noteEvent(deviceId, event.observed_at)
         hot.event(deviceId, event)
+        if (event.tenant === config.tenant) this.#teacher.eventCame(deviceId, event)
       },
       unusable: (id, error) => unusable.record(id, error),
     })

@@ -6,10 +6,11 @@
  */
 import { FleetMemory } from "../../analytics/fleet-memory.ts"
 import type { Config } from "../../config.ts"
-import { Follower, type News } from "../../evidence/follower.ts"
+import { Follower } from "../../evidence/follower.ts"
 import type { Store } from "../../evidence/store.ts"
 import type { Log } from "../../intercept/log.ts"
 import { correlate, type Judged } from "../../pipeline.ts"
+import type { Finding } from "../../record/finding.ts"
 import { BaselineMemory } from "./baseline-memory.ts"
 import { BrokenWatch } from "./broken-watch.ts"
 import { BypassWatch } from "./bypass-watch.ts"
@@ -21,10 +22,11 @@ import { InventoryMemory } from "./inventory-memory.ts"
 import { JudgedMemory } from "./judged-memory.ts"
 import { LabelMemory } from "./label-memory.ts"
 import { LastUsers } from "./last-users.ts"
-import { Learner } from "./learner.ts"
+import { Learner, type Taken } from "./learner.ts"
 import { RegisterMemory } from "./register-memory.ts"
 import { RegisterReview } from "./register-review.ts"
 import { Rewalk } from "./rewalk.ts"
+import { isStoreTrouble } from "./store-trouble.ts"
 import { type Suspect, Suspects } from "./suspects.ts"
 import { Unusable } from "./unusable.ts"
 import { UseMemory } from "./use-memory.ts"
@@ -71,7 +73,7 @@ export class Correlator {
   readonly #view: WorldView
   readonly #writer: Writer
   /** What is being judged; taken anew when all devices that it concerns were. */
-  #news: News | null = null
+  #news: Taken | null = null
   /** Devices that were looked at during a sensor fault, to be judged after it: at most those that
    * the suspects remember. */
   readonly #afterFault = new Set<string>()
@@ -182,7 +184,7 @@ export class Correlator {
   /** True while there is more to do at once. */
   pass(): boolean {
     if (this.#learner.recallSome()) return true
-    this.#learner.refresh()
+    const learns = this.#learner.refresh()
     this.#news ??= this.#learner.takeNews()
     const news = this.#news
     const now = this.#parts.clock()
@@ -198,18 +200,20 @@ export class Correlator {
     // What the commit took is shared by all.
     const rest = Math.max(0, tookMs - told) / Math.max(1, due.length)
     this.#suspects.judged(due, (id) => withRest(times.get(id), rest), now)
+    this.#rewalk.looked(due)
     this.#judged += due.length
     if (due.length > 0) this.#judgingMs += tookMs
     if (last) this.#news = null
     // The present comes first.
     const mayWalk = this.#faults.fault === null && this.counts.behind < mostBehind
-    const walks = mayWalk && this.#rewalk.step(this.#parts.clock())
+    const walks =
+      mayWalk && this.#rewalk.step(this.#parts.clock(), (found) => this.#keepPast(found))
     const { due: more, later } = this.#suspects.ready(now)
-    return !news.empty || more + later > 0 || walks
+    return !news.empty || more + later > 0 || walks || learns
   }
 
   /** `news` with the last devices of theirs: then they are done with. */
-  #judge(due: readonly Suspect[], news: News | null): void {
+  #judge(due: readonly Suspect[], news: Taken | null): void {
     const now = this.#parts.clock()
     this.#lookForFault(now, due)
     try {
@@ -222,6 +226,11 @@ export class Correlator {
       this.#judgeOneByOne(due, now)
       this.#judgeTogether([], news, now)
     }
+  }
+
+  /** What a walk through the past came to. */
+  #keepPast(found: readonly Finding[]): void {
+    if (found.length > 0) this.#judgeTogether([], null, this.#parts.clock(), found)
   }
 
   /** Some device's evidence broke an analytic: the others must not suffer for it. */
@@ -239,8 +248,12 @@ export class Correlator {
     }
   }
 
-  #judgeTogether(due: readonly Suspect[], news: News | null, now: number): void {
-    const past = this.#rewalk.findings()
+  #judgeTogether(
+    due: readonly Suspect[],
+    news: Taken | null,
+    now: number,
+    past: readonly Finding[] = [],
+  ): void {
     const operational = [...this.#faults.findings(), ...this.#coverage.findings(now), ...past]
     const fault = this.#faults.fault !== null
     // A clock that was set back must not make it wait.
@@ -250,11 +263,11 @@ export class Correlator {
     let judged: Judged
     do {
       judged = correlate(this.#view.at(now, { due, hits, operational, fault, everyEntry }))
+      if (past.length === 0) this.#rewalk.closing(judged.findings)
     } while (!this.#writer.write(judged, done, this.#register.seq))
     if (done) this.#use.committed(hits)
     this.#faults.stored(operational.filter(({ analytic }) => analytic === "sensor-fault"))
     this.#coverage.stored(operational.filter(({ analytic }) => analytic === "coverage"))
-    this.#rewalk.stored()
     this.#broken.note(judged.trials.broken, now)
     if (!everyEntry) return
     this.#everyEntryAt = now
@@ -283,10 +296,4 @@ export class Correlator {
 
 function withRest(took: { judging: number; reading: number } | undefined, rest: number) {
   return { judging: (took?.judging ?? 0) + rest, reading: took?.reading ?? 0 }
-}
-
-/** Locked, full, unreadable: it passes, or the operator must act; no record is to blame. */
-function isStoreTrouble(error: unknown): boolean {
-  if (!(error instanceof Error) || error.name !== "SqliteError") return false
-  return !/^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/.test(String(Reflect.get(error, "code")))
 }

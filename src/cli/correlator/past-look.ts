@@ -15,6 +15,11 @@ import type { Suspect } from "./suspects.ts"
 /** Who has news is looked at so often in event time, in milliseconds: see docs/replay.md. */
 export const usualSpan = 6 * 3_600_000
 
+/** Begin of the span of a time; spans are counted from 1970, so that all looks at the past are at one place. */
+export function spanOf(at: number): number {
+  return Math.floor(at / usualSpan) * usualSpan
+}
+
 export interface PastLook {
   suspect: Suspect
   context: JudgementContext

@@ -22,8 +22,8 @@ export function newestUpTo(store: Pick<Store, "lastTime">, clock: number): numbe
   return newest.length > 0 ? Math.max(...newest) : null
 }
 
-/** Records recalled at a time. */
-const batch = 2_000
+/** Records recalled at a time: few, so that they die young. */
+const batch = 200
 
 /** Only what was taken in before: what comes after the cursor is news. */
 export function* recall(store: Store, since: number): Generator<Recalled> {

@@ -68,6 +68,14 @@ export interface Lesson {
   unusable: (id: string, error: unknown) => void
 }
 
+/** What is stored beside what is remembered. */
+export interface Stored {
+  /** The time of the newest record that is a device's own at these addresses, and at those that were bound to it. */
+  lastSeen(deviceId: string, addresses: Iterable<string>): number | null
+  /** There is something of an address, from when on it may be somebody else's, that is not remembered. */
+  isForgotten(address: string): boolean
+}
+
 /** A device to judge, with the addresses and the time to look at. */
 export interface Suspect {
   device_id: string
@@ -80,6 +88,9 @@ export class Suspects {
   readonly #clients = new Map<string, number>()
   /** Where each device was seen, and the time of its newest record. */
   readonly #seen = new Map<string, { addresses: Set<string>; latest: number }>()
+  /** Devices whose newest record may be another now, and an address that was bound anew; they are looked up when they are
+   * asked for. As many as are seen, 100 bytes each. */
+  readonly #unsure = new Map<string, { client: string; stored: Stored }>()
   /** Devices with open findings at the start: at most as many as there are findings in memory. */
   readonly #watched = new Set<string>()
   /** Devices to judge for their news, and those that only might be judged otherwise now. Sets, so
@@ -101,22 +112,18 @@ export class Suspects {
 
   /** Where a device was seen, and the time of its newest record. */
   seenOf(deviceId: string): { addresses: readonly string[]; latest: number } | null {
-    const seen = this.#seen.get(deviceId)
+    const seen = this.#sure(deviceId)
     return seen ? { addresses: [...seen.addresses], latest: seen.latest } : null
   }
 
-  /** It refused or was spliced. */
-  isSuspect(client: string): boolean {
-    return this.#clients.has(client)
+  /** It refused or was spliced where it was seen, or something of it was open at the start. */
+  isSuspectDevice(deviceId: string): boolean {
+    return this.#isSuspect(deviceId)
   }
 
   /** Findings of these are open: each of their records concerns them. */
   watch(deviceIds: Iterable<string>): void {
     for (const deviceId of deviceIds) this.#watched.add(deviceId)
-  }
-
-  isWatched(deviceId: string): boolean {
-    return this.#watched.has(deviceId)
   }
 
   /** A device of which nothing was remembered, to be judged. */
@@ -195,31 +202,47 @@ export class Suspects {
     if (this.#seen.size > most) forgetOldest(this.#seen)
   }
 
-  /** Who is who changed: whoever of those concerned stands behind a suspect address is judged
-   * again. */
-  inventoryChanged(inventory: Inventory, concerned: Concerned): void {
-    for (const address of concerned.addresses) this.#behind(address, inventory)
-    for (const device of concerned.devices) {
-      const addresses = this.#seen.get(device)?.addresses ?? []
-      if ([...addresses].some((address) => this.#clients.has(address))) this.#later.add(device)
-    }
-    if (!concerned.all && concerned.prefixHolders.size === 0) return
+  /** Who is who changed: suspects among those concerned are judged again, and whoever stands behind a suspect
+   * address. Gives these. */
+  inventoryChanged(inventory: Inventory, concerned: Concerned, stored: Stored): Set<string> {
+    const again = new Set<string>()
+    for (const address of concerned.addresses)
+      for (const device of this.#behind(address, inventory, stored)) again.add(device)
+    for (const device of concerned.all ? this.#seen.keys() : concerned.devices)
+      if (this.#isSuspect(device)) this.#later.add(device)
+    if (concerned.prefixHolders.size === 0) return again
     for (const client of this.#clients.keys()) {
       const holders = inventory.bindings.holders(client)
-      if (concerned.all || holders.some((device) => concerned.prefixHolders.has(device)))
-        this.#behind(client, inventory)
+      if (holders.some((device) => concerned.prefixHolders.has(device)))
+        this.#behind(client, inventory, stored)
     }
+    return again
   }
 
-  #behind(client: string, inventory: Inventory): void {
-    const latest = this.#clients.get(client)
-    if (latest === undefined) return
-    for (const device of inventory.devicesBehind(client)) {
-      // The newest record may be of another device: to judge this one by its time would put what it
-      // did out of the window.
-      this.#see(device, client, Math.min(latest, inventory.heldUntil(device, client)))
-      this.#later.add(device)
-    }
+  /** The newest record of an address may be of another device: to judge this one by its time would put what it did
+   * out of the window. */
+  #behind(client: string, inventory: Inventory, stored: Stored): string[] {
+    const all = this.#clients.has(client) || stored.isForgotten(client)
+    const behind = inventory.devicesBehind(client)
+    for (const device of behind) this.#unsure.set(device, { client, stored })
+    while (this.#unsure.size > most) forgetOldest(this.#unsure)
+    const devices = behind.filter((device) => all || this.#isSuspect(device))
+    for (const device of devices) if (this.#sure(device)) this.#later.add(device)
+    return devices
+  }
+
+  /** Where a device was seen, if at all, and when by who is who now. */
+  #sure(deviceId: string): { addresses: Set<string>; latest: number } | undefined {
+    const unsure = this.#unsure.get(deviceId)
+    if (!unsure) return this.#seen.get(deviceId)
+    this.#unsure.delete(deviceId)
+    const { client, stored } = unsure
+    const addresses = this.#seen.get(deviceId)?.addresses ?? []
+    const latest = stored.lastSeen(deviceId, new Set([...addresses, client]))
+    if (latest !== null) this.#see(deviceId, client, latest)
+    const seen = this.#seen.get(deviceId)
+    if (seen && latest !== null) seen.latest = latest
+    return seen
   }
 
   /** Devices that wait for nothing but their turn, at this time in epoch milliseconds. */
@@ -266,7 +289,7 @@ export class Suspects {
       for (const device_id of waiting) {
         if (devices.length === limit) return devices
         if (this.#rests(device_id, now)) continue
-        const seen = this.#seen.get(device_id)
+        const seen = this.#sure(device_id)
         this.#due.delete(device_id)
         this.#later.delete(device_id)
         if (seen) devices.push({ device_id, addresses: [...seen.addresses], latest: seen.latest })

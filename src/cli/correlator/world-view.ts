@@ -7,9 +7,11 @@ import type { Config } from "../../config.ts"
 import type { Store } from "../../evidence/store.ts"
 import type { RegisterHit } from "../../evidence/tables.ts"
 import type { Log } from "../../intercept/log.ts"
+import type { Attempt } from "../../record/attempt.ts"
 import type { JudgementContext, LookUp } from "../../record/attributed.ts"
 import type { Drift } from "../../record/drift.ts"
 import type { Finding } from "../../record/finding.ts"
+import type { Flow } from "../../record/flow.ts"
 import type { Incident } from "../../record/incident.ts"
 import type { World } from "../../world.ts"
 import type { BaselineMemory } from "./baseline-memory.ts"
@@ -128,15 +130,18 @@ export class WorldView {
 
   #told(incident: Incident, lead: Finding): ReturnType<World["told"]> {
     const { store, inventory } = this.#parts
-    const user = inventory.current.devices.get(lead.key.device_id)?.user ?? null
+    const { devices, bindings } = inventory.current
+    const user = devices.get(lead.key.device_id)?.user ?? null
     return {
       lead,
-      device: {
-        user,
-        // Asked only where there is news: it looks up every record of the evidence.
-        get client_ip() {
-          return lastAddress(lead, store)
-        },
+      // Asked only where there is news: it looks up every record of the evidence.
+      device: () => {
+        const last = lastConnection(lead, store)
+        if (!last) return { user, client_ip: null, binding: null }
+        const { site, client_ip: address, observed_at } = last
+        const choice = bindings.resolve({ realm: site, address, at: Date.parse(observed_at) })
+        const { binding_id, losers } = choice
+        return { user, client_ip: address, binding: { binding_id, losers } }
       },
       previous: this.#alertState(incident.id),
     }
@@ -165,14 +170,13 @@ export class WorldView {
   }
 }
 
-/** Of the newest connection among the evidence; postures, apps and app events have no address. */
-function lastAddress({ evidence_ids }: Finding, store: Store): string | null {
-  const connections = evidence_ids.flatMap(
+/** The newest among the evidence; postures, apps and app events have no address. */
+function lastConnection({ evidence_ids }: Finding, store: Store): Attempt | Flow | null {
+  const connections = evidence_ids.flatMap<Attempt | Flow>(
     (id) => store.get("attempts", id) ?? store.get("flows", id) ?? [],
   )
-  const newest = connections.reduce<(typeof connections)[0] | null>(
+  return connections.reduce<Attempt | Flow | null>(
     (last, each) => (last === null || each.observed_at > last.observed_at ? each : last),
     null,
   )
-  return newest?.client_ip ?? null
 }

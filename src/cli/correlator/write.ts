@@ -78,8 +78,8 @@ export class Writer {
         watched = bypasses.store()
         learned = baselines.store(clock())
         counted = coverage.store()
-        waiting = rewalk.store()
       }
+      waiting = rewalk.store()
       return true
     })
     if (!written) return false

@@ -94,12 +94,15 @@ function source({ name, health }: Pick<SourceState, "name" | "health">, now: num
   const age = last_ok_at === null ? null : Math.max(0, now - Date.parse(last_ok_at))
   const told = `${taken} records taken${rejected > 0 ? `, ${rejected} refused` : ""}`
   const sweep =
-    progress === null ? "" : `; a sweep is at ${progress.done} of ${progress.of ?? "unknown"}`
+    progress === null ? "" : `; the sweep is at ${progress.done} of ${progress.of ?? "unknown"}`
   const fresh = age === null ? "never read" : `last read ${ageText(age)} ago`
   const says = `${fresh}, ${told}${sweep}`
   if (state === "failing")
     return fail(about, `${last_error ?? "failing"} (${says})`, "see docs/operations.md")
-  if (age === null || age > staleAfter)
+  if (age === null && progress !== null) return ok(about, `the first sweep is under way, ${says}`)
+  if (age === null)
+    return warn(about, says, "is a sensor running on this directory since it is configured?")
+  if (age > staleAfter)
     return warn(about, says, "it is stale: what it says of devices may no longer be so")
   return ok(about, says)
 }

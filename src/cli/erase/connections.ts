@@ -4,6 +4,7 @@ import type { EraseRows } from "../../evidence/erase-rows.ts"
 import type { Store } from "../../evidence/store.ts"
 import { BindingIndex } from "../../identity/bindings.ts"
 import { DeviceIndex } from "../../identity/devices.ts"
+import { PrefixTable } from "../../identity/prefix-table.ts"
 import type { Binding } from "../../record/binding.ts"
 
 export interface OwnConnections {
@@ -34,12 +35,12 @@ export function ownConnections(
         ? devices.find({ ...binding.names, device_id: null, ip: null }).device_id
         : null)) === deviceId
   const own: number[] = []
-  const addresses = new Set<string>()
+  const addresses = new PrefixTable<true>()
   for (const { seq, body } of rows.bodies("bindings")) {
     const binding: Binding = JSON.parse(body)
     if (!means(binding)) continue
     own.push(seq)
-    addresses.add(binding.address)
+    addresses.at(binding.address, () => true)
   }
   const index = new BindingIndex(bindingsAround(rows, addresses), {
     tenant,
@@ -80,10 +81,12 @@ export function ownConnections(
   }
 }
 
-/** Those of the same addresses, and all of whole networks: what may speak against the device's own. */
-function* bindingsAround(rows: EraseRows, addresses: ReadonlySet<string>): Generator<Binding> {
+/** Those of the same addresses, and inside of its networks, and all of whole networks: what may speak against the
+ * device's own. */
+function* bindingsAround(rows: EraseRows, addresses: PrefixTable<true>): Generator<Binding> {
   for (const { body } of rows.bodies("bindings")) {
     const binding: Binding = JSON.parse(body)
-    if (addresses.has(binding.address) || binding.address.includes("/")) yield binding
+    const { address } = binding
+    if (address.includes("/") || addresses.covering(address).length > 0) yield binding
   }
 }

@@ -14,6 +14,10 @@ export interface Explanation {
   decided: DecidedRow | null
   channels: (Finding["channels"][number] & { catalogue: string | null })[]
   timeline: TimelineRow[]
+  /** As it was told of then. */
+  device: Case["device"]
+  /** Whose the addresses of its connections were, and which bindings were not believed. */
+  addresses: Case["addresses"]
   /** As they were in force then. */
   postures: Case["postures"]
   incident: Case["incident"]
@@ -37,6 +41,8 @@ export function explanationOf(known: Case): Explanation {
       catalogue: catalogueWords(finding.analytic, each.channel),
     })),
     timeline: timelineOf(known),
+    device: known.device,
+    addresses: known.addresses,
     postures: known.postures,
     incident: known.incident,
     alerts: known.alerts,

@@ -3,6 +3,7 @@ import { incidentId } from "../../analytics/incidents.ts"
 import { LabelIndex } from "../../analytics/labels.ts"
 import { postureAt } from "../../analytics/posture-at.ts"
 import type { Store } from "../../evidence/store.ts"
+import { prefixesOf } from "../../identity/address-key.ts"
 import type { JoinSettings } from "../../identity/settings.ts"
 import type { Alert } from "../../record/alert.ts"
 import type { App } from "../../record/app.ts"
@@ -21,6 +22,7 @@ import type { AuditedEntry, RegisterChange } from "../../record/register-change.
 import type { RegisterEntry } from "../../record/register-entry.ts"
 import { namedDevices } from "../named-devices.ts"
 import { type LeftOut, leftOut } from "./left-out.ts"
+import { type AddressChoice, whoseAddress } from "./whose-address.ts"
 
 export interface Case {
   finding: Finding
@@ -31,11 +33,15 @@ export interface Case {
   app_events: AppEvent[]
   /** Evidence ids that are stored no more. */
   forgotten: string[]
+  /** As it was then. */
   device: Device | null
   /** Postures in force from the first to the last evidence, oldest first. */
   postures: Posture[]
   apps: App[]
+  /** Those that mean the device, and those that were weighed of its addresses. */
   bindings: Binding[]
+  /** Whose its addresses were. */
+  addresses: AddressChoice[]
   /** Entries that bear on it, as they stand now; those that are gone are in the changes only. */
   register: RegisterEntry[]
   register_changes: RegisterChange[]
@@ -65,11 +71,13 @@ export function gather(store: Store, finding: Finding, settings?: JoinSettings):
   )
   const apps = [...store.all("apps")].filter((app) => app.app_id === key.app_id)
   const clients = [...new Set([...attempts, ...flows].map((each) => each.client_ip))]
-  const bindings = bindingsTo(
+  const whose = whoseAddress(store, finding.tenant, [...attempts, ...flows].sort(byTime), settings)
+  const own = bindingsTo(
     finding,
     store,
-    clients.flatMap((address) => store.bindingsOf(address)),
+    store.bindingsOf(...new Set(clients.flatMap(prefixesOf))),
   ).filter((binding) => overlaps(binding, finding))
+  const bindings = [...new Map([...own, ...whose.bindings].map((one) => [one.id, one])).values()]
   const pairs = key.app_id === null ? [] : [pairEntryId(key.app_id, key.destination)]
   const others = [...postures, ...apps, ...bindings].map(({ id }) => id)
   return {
@@ -82,10 +90,11 @@ export function gather(store: Store, finding: Finding, settings?: JoinSettings):
     forgotten: named
       .filter((id) => !found.has(id) && !others.includes(id) && !ids.has(id))
       .filter((id) => store.get("postures", id) === null && store.get("apps", id) === null),
-    device: store.device(finding.tenant, key.device_id),
+    device: deviceThen(store.privacy.devicesEver(finding.tenant, key.device_id), finding),
     postures,
     apps,
     bindings,
+    addresses: whose.choices,
     register: [...ids].flatMap((id) => store.get("register", id) ?? []),
     register_changes: changes,
     drifts: store.driftsOf([...ids, ...pairs]),
@@ -114,6 +123,12 @@ function posturesThen(all: readonly Posture[], finding: Finding): Posture[] {
     return ms > from && ms <= to && (profile === finding.key.profile || profile === "device")
   })
   return [...(first ? [first] : []), ...later].sort(byTime)
+}
+
+/** As it was told of last before the last evidence; else as it was told of first: MDM may have come later. */
+function deviceThen(ever: readonly Device[], { last_seen }: Finding): Device | null {
+  const last = Date.parse(last_seen)
+  return ever.findLast(({ observed_at }) => Date.parse(observed_at) <= last) ?? ever[0] ?? null
 }
 
 /** Those that mean the device, by its key or by names that inventory knows now. */

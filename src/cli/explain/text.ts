@@ -1,15 +1,17 @@
 /** An explanation for a human, in lines. */
+import type { Device } from "../../record/device.ts"
 import { printable } from "../printable.ts"
 import type { DecidedRow } from "./decided-row.ts"
 import type { Explanation } from "./explanation.ts"
 import { postureText } from "./timeline.ts"
+import type { AddressChoice as Choice } from "./whose-address.ts"
 
 /** Rows of a timeline at each end; what lies between is counted. The JSON has them all. */
 const shownRows = 40
 const shownIds = 4
 
 export function explanationText(explained: Explanation): string {
-  const { finding, decided, timeline, postures, incident, alerts } = explained
+  const { finding, decided, timeline, device, addresses, postures, incident, alerts } = explained
   const { key } = finding
   const others = decided ? [`Confidence ${decided.confidence}: `, ...decided.moved] : []
   const why = finding.reasons.filter((reason) => !others.some((each) => reason.startsWith(each)))
@@ -33,6 +35,8 @@ export function explanationText(explained: Explanation): string {
     ...section("Ruled out", finding.confounders_ruled_out),
     ...section("Missing, and what would supply it", finding.would_raise),
     ...section("Would refute it", finding.would_refute),
+    ...section("Whose address it was", middleOut(addresses.map(addressLine))),
+    ...section("Device of then", device === null ? [] : [deviceText(device)]),
     ...section(
       "Posture of then",
       postures.length === 0
@@ -49,6 +53,25 @@ export function explanationText(explained: Explanation): string {
   ]
     .map(printable)
     .join("\n")
+}
+
+function addressLine({ from, address, device_id, attribution, because, losers }: Choice): string {
+  const whose = device_id ?? "no device"
+  const over = losers.length === 0 ? "" : `; not believed: ${listed(losers)}`
+  return `${from}  ${address} of ${whose} (${attribution}): ${because}${over}`
+}
+
+/** What inventory said then, without what tells who it is: its owner is in the alert. */
+function deviceText({
+  observed_at,
+  platform,
+  os_version,
+  model,
+  ownership,
+  source,
+}: Device): string {
+  const what = [platform, os_version, model].filter((each) => each !== null).join(" ")
+  return `${observed_at}  ${what}, ownership ${ownership}, told by ${source}`
 }
 
 function section(title: string, lines: readonly string[]): string[] {

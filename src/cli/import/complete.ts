@@ -6,6 +6,8 @@
  * has the fields of an app event without those that only we know.
  */
 import { createHash } from "node:crypto"
+import { canonicalPrefix } from "../../identity/address-key.ts"
+import type { Binding } from "../../record/binding.ts"
 import { type Kind, kindNames, kindOfRecord, kinds, type RecordOf } from "../../record/kinds.ts"
 import { type Problem, problemOf } from "../../record/problem.ts"
 
@@ -56,6 +58,10 @@ export function complete(raw: unknown, context: ImportContext): Completed | Reje
   if (kind === "register-changes") return { kind, problem: auditStays }
   const { record: whole, filled } = fill(kind, fields, context)
   const parsed = kinds[kind].schema.safeParse(whole, { reportInput: true })
+  if (parsed.success && kind === "bindings") {
+    const binding = parsed.data as Binding
+    return { kind, record: { ...binding, address: canonicalPrefix(binding.address) }, filled }
+  }
   if (parsed.success) return { kind, record: parsed.data, filled }
   const issue = parsed.error.issues[0]
   return { kind, problem: issue ? problemOf(issue) : { field: null, text: parsed.error.message } }

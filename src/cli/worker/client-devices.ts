@@ -6,6 +6,7 @@
  */
 import type { Config } from "../../config.ts"
 import type { Store } from "../../evidence/store.ts"
+import { prefixesOf } from "../../identity/address-key.ts"
 import { BindingIndex } from "../../identity/bindings.ts"
 import type { Log } from "../../intercept/log.ts"
 import { errorCode } from "../../intercept/tls-error.ts"
@@ -73,7 +74,8 @@ export class ClientDevices {
     const store = this.#store
     if (!store) return nobody
     const { tenant, site, identity } = this.#config
-    const told = store.bindingsOf(address)
+    // A prefix may be a device's, or be declared shared.
+    const told = store.bindingsOf(...prefixesOf(address))
     const bindings = new BindingIndex(told, {
       tenant,
       clockToleranceMs: identity["clock-tolerance"],

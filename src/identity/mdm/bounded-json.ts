@@ -19,7 +19,8 @@ const seed = randomInt(2 ** 32)
 
 export class NotJson extends Error {}
 
-export function boundedJson(bytes: Buffer): unknown {
+export function boundedJson(answer: Buffer): unknown {
+  const bytes = withoutMark(answer)
   const fault = shapeFault(bytes)
   if (fault !== null) throw new NotJson(fault)
   try {
@@ -28,6 +29,11 @@ export function boundedJson(bytes: Buffer): unknown {
     // The parser's own words repeat what it read.
     throw new NotJson("is not JSON")
   }
+}
+
+/** Servers of .NET put a byte order mark first; RFC 8259 section 8.1 lets a reader pass over it. */
+function withoutMark(bytes: Buffer): Buffer {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes
 }
 
 function shapeFault(bytes: Buffer): string | null {

@@ -10,7 +10,7 @@ import { Binding } from "../../record/binding.ts"
 import type { Device } from "../../record/device.ts"
 import type { Posture } from "../../record/posture.ts"
 import type { Batch, SourceParts } from "../../source/source.ts"
-import { addressKey } from "../address-key.ts"
+import { addressKey, canonicalPrefix } from "../address-key.ts"
 import { canonicalMac } from "../mac.ts"
 import type { DeviceSaid, MdmConnector } from "./connector.ts"
 
@@ -99,7 +99,7 @@ function hintOf(said: DeviceSaid, device: Device, { common, connector }: Records
     ...common,
     observed_at: device.observed_at,
     realm: addressHint.realm,
-    address,
+    address: canonicalPrefix(address),
     valid_from: device.observed_at,
     valid_to: new Date(synced_at + addressHint.forMs).toISOString(),
     device_id: device.device_id,

@@ -18,6 +18,9 @@ import { afterSweep } from "./schedule.ts"
 const commitRows = 200
 /** Pages without a row, one after another, before a server counts as one that never ends. */
 const mostEmptyPages = 20
+/** Pages in which no device is new, for each with one: a second round has one, going back after rows that
+ * moved another. A server that gives the same rows under ever new addresses has more. */
+const mostKnownPages = 2
 /** Bytes of a cursor: the place as a whole may have 64 KiB. */
 const longestCursor = 16 * 1024
 /** Between two tellings of progress, in milliseconds: each is a write. */
@@ -53,6 +56,8 @@ export async function sweep(
   let place: MdmPlace = { ...from, sweep: due }
   let added = 0
   let emptyPages = 0
+  let newPages = 0
+  let knownPages = 0
   let toldAt = Number.NEGATIVE_INFINITY
   await connector.begin({ since }, signal)
   for (;;) {
@@ -71,7 +76,11 @@ export async function sweep(
     if (emptyPages > mostEmptyPages) throw endless("page after page without a row")
     const { done: before } = place.sweep as SweepPlace
     if (before + page.rows.length > parts.maxDevices * 2) throw tooMany(parts.maxDevices)
+    const known = seen.size
     const taken = await takeRows(page, place, seen, parts, signal)
+    if (seen.size > known) newPages++
+    else if (page.rows.length > 0 && ++knownPages > newPages * mostKnownPages + mostEmptyPages)
+      throw endless("page after page of devices that it gave before")
     place = taken.place
     added += taken.added
     const { done } = place.sweep as SweepPlace

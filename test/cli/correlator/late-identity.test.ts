@@ -18,6 +18,8 @@ import { appEvent, dayStart } from "../../support/records.ts"
 
 const whose = { tenant: "acme", site: "hq" }
 const hour = 3_600_000
+/** In which all that is told late comes: some hours less than `scope.allowed-lateness`. */
+const span = 6.5 * 24 * hour
 const now = dayStart + 12 * hour
 const address = "10.9.0.1"
 
@@ -107,7 +109,7 @@ interface Outcome {
   findings: string[]
 }
 
-/** What comes of it when it is told in these pieces, an hour apart. */
+/** What comes of it when it is told in these pieces, the last of them `span` late. */
 function outcomeOf(
   store: Store,
   dir: string,
@@ -131,7 +133,7 @@ function outcomeOf(
     for (const [kind, record] of piece) store.append(kind, [record] as never)
     inventory.refresh()
     while (correlator.pass());
-    time += hour
+    time += Math.ceil(span / pieces.length)
   }
   const { current } = inventory
   const settings = { ...joinSettings(config.identity), tenant: whose.tenant }
@@ -154,7 +156,7 @@ function outcomeOf(
 
 for (const mode of ["explicit", "transparent"] as const)
   t.test(
-    `leases, devices and app events in any order, hours late: one attribution, ${mode}`,
+    `leases, devices and app events in any order, days late: one attribution, ${mode}`,
     async (t) => {
       const outcome = (pieces: readonly Given[][]) => {
         const dir = newDir(t)

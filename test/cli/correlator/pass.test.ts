@@ -74,6 +74,21 @@ t.test("what is judged twice gives no second alert, by the same correlator or th
   t.end()
 })
 
+t.test("an alert has the binding that was believed, and those that were not", (t) => {
+  const { store, correlator, pinned } = world(t)
+  const given = pinned("bank", 1)
+  const [believed] = given.bindings
+  if (!believed) throw new Error("no binding")
+  const hint = { ...believed, id: "hint", device_id: "phone-other", confidence: 0.3 }
+  give(store, { ...given, bindings: [hint, ...given.bindings] })
+  settled(correlator())
+  t.match(
+    [...store.all("alerts")],
+    [{ device_id: "phone-bank", binding: { binding_id: believed.id, losers: ["hint"] } }],
+  )
+  t.end()
+})
+
 t.test("a correlator killed between two commits loses no device", (t) => {
   const { store, correlator, pinned } = world(t)
   const names = Array.from({ length: 60 }, (_, index) => `app${index}`)

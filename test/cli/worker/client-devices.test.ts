@@ -40,6 +40,18 @@ const rows = [
     at: ten + 1,
     known: false,
   },
+  {
+    name: "in a prefix of its own",
+    bindings: [{ ...one, address: "10.0.0.0/29" }],
+    at: ten + 1,
+    known: true,
+  },
+  {
+    name: "in a prefix that is declared shared",
+    bindings: [one, { ...one, id: "b-3", address: "10.0.0.0/8", shared: true }],
+    at: ten + 1,
+    known: false,
+  },
   { name: "of another site", bindings: [{ ...one, site: "branch" }], at: ten + 1, known: false },
   { name: "of another tenant", bindings: [{ ...one, tenant: "other" }], at: ten + 1, known: false },
 ]
@@ -51,6 +63,17 @@ for (const { name, bindings, at, known } of rows)
     t.strictSame(clients.of("10.0.0.1", at), expected)
     store.close()
   })
+
+t.test(
+  "a person's own phone is known by the /64 of its own, whatever address it makes up",
+  async (t) => {
+    const { store, clients } = world(t, [{ ...one, address: "2001:db8:0:1::/64" }])
+    for (const address of ["2001:db8:0:1:8d3a::9", "2001:DB8:0:1:0:0:0:5", "2001:db8:0:1::%eth0"])
+      t.match(clients.of(address, ten + 1), { device_id: "d-1" }, address)
+    t.strictSame(clients.of("2001:db8:0:2::9", ten + 1), nobody)
+    store.close()
+  },
+)
 
 t.test("a device is a person's own as long as the newest word of inventory says so", async (t) => {
   const { store, clients } = world(t, [one])

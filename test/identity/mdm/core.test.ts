@@ -19,6 +19,7 @@ const now = Date.parse("2026-11-21T12:00:00Z")
 t.test("JSON is counted before it is parsed", async (t) => {
   const json = (text: string) => boundedJson(Buffer.from(text))
   t.strictSame(json('{"a":["[[[",{"b":"\\"]"}]}'), { a: ["[[[", { b: '"]' }] })
+  t.strictSame(json("\ufeff{}"), {}, "after a byte order mark")
   t.throws(() => json("[".repeat(41)), /nested deeper than 40/)
   t.throws(() => json("[".repeat(5_000_000)), /nested deeper than 40/)
   t.throws(() => json(`[${"0,".repeat(4_000_001)}0]`), /more than 4000000 values/)

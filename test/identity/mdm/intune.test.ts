@@ -337,6 +337,15 @@ t.test("a malicious answer fails the sweep and changes nothing of what is stored
       /never ends: a next page that was read/,
       (url) => page(`${url}/v1.0/deviceManagement/managedDevices?$skiptoken=${++endless % 2}`),
     ],
+    "the same device under ever new addresses": [
+      /never ends: page after page of devices/,
+      (url) => ({
+        body: {
+          value: [intuneDevice(0)],
+          "@odata.nextLink": `${url}/v1.0/deviceManagement/managedDevices?a=1#${++endless}`,
+        },
+      }),
+    ],
     "an address within an address": [/another server/, (url) => page(`blob:${url}/v1.0/x`)],
     "a wait of thirty years": [
       /asks to wait 999999999 s/,

@@ -4,6 +4,7 @@ import { gzipSync } from "node:zlib"
 import t, { type Test } from "tap"
 import { jamfConnector } from "../../../src/identity/mdm/jamf/jamf.ts"
 import { JamfSettings } from "../../../src/identity/mdm/jamf/settings.ts"
+import type { SourceHealth } from "../../../src/record/source-health.ts"
 import {
   caProfile,
   clientId,
@@ -165,6 +166,24 @@ t.test("an answer that is packed is read, and one that unpacks without end is no
   give(answers.good)
   t.ok(await bed.sweep(settings, connectorOf(settings)))
   t.equal(bed.all("devices").length, 5)
+})
+
+t.test("a sweep that takes long says how far it is", async (t) => {
+  const { jamf, bed } = await given(t, { devices: 30 })
+  const settings = settingsFor(jamf)
+  const told: (SourceHealth["progress"] | undefined)[] = []
+  jamf.disturb = (asked) => {
+    // Progress is told every two seconds.
+    if (isList(asked)) bed.pass(3_000)
+    if (isList(asked)) told.push(bed.health()?.progress)
+    return null
+  }
+  t.ok(await bed.sweep(settings, connectorOf(settings)))
+  t.match(told.slice(1), [
+    { done: 10, of: 30 },
+    { done: 20, of: 30 },
+  ])
+  t.equal(bed.health()?.progress, null, "and nothing of it once it is over")
 })
 
 t.test("addresses that name no device make no hint", async (t) => {

@@ -22,7 +22,7 @@ export async function graphPage(
   const list = List.safeParse(await client.json(url, signal))
   if (!list.success)
     throw new MdmFault("lasting", "Microsoft Graph answered with something else than a list")
-  return { rows: list.data.value, next: list.data["@odata.nextLink"] ?? null }
+  return { rows: list.data.value, next: list.data["@odata.nextLink"] || null }
 }
 
 /** Rows of all pages; `mostPages` bounds a server that never ends. */

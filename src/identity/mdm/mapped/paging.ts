@@ -9,7 +9,7 @@ import { isFault, readBoolean } from "./field.ts"
 import type { ListCall, Paging } from "./mapping.ts"
 import { at, pointerText } from "./pointer.ts"
 
-/** Longer cursors and links are no cursors. */
+/** Longer cursors and links are refused. */
 const longestCursor = 4_096
 
 /** Where a listing stands. */
@@ -85,6 +85,7 @@ function nextOf(
     case "cursor": {
       if (rows.length === 0) return null
       const next = readCursor(at(rows.at(-1), paging.from))
+      if (isFault(next)) return next
       return next === null
         ? { fault: `has no ${pointerText(paging.from)} in its last row` }
         : { ...read, next }
@@ -92,6 +93,7 @@ function nextOf(
     case "token":
     case "link": {
       const next = readCursor(at(answer, paging.next))
+      if (isFault(next)) return next
       return next === null ? null : { ...read, next }
     }
   }
@@ -102,10 +104,14 @@ function readCount(value: unknown): number | null {
   return typeof count === "number" && Number.isSafeInteger(count) && count >= 0 ? count : null
 }
 
-function readCursor(value: unknown): string | null {
+/** Null where none stands: that is the end. What cannot be followed is no end, else devices were lost in silence. */
+function readCursor(value: unknown): string | null | Fault {
+  if (value === undefined || value === null || value === "" || value === false) return null
   const text = typeof value === "number" && Number.isFinite(value) ? String(value) : value
-  if (typeof text !== "string" || text === "" || text.length > longestCursor) return null
-  return text
+  if (typeof text !== "string") return { fault: "leads on to what is no text" }
+  return text.length > longestCursor
+    ? { fault: `leads on to a page of more than ${longestCursor} characters` }
+    : text
 }
 
 function printOf(rows: readonly unknown[]): string {

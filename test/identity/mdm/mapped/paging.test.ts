@@ -119,6 +119,18 @@ t.test("a server that would have us read for ever, or gives no list, is told", (
       [{ rows: [{}] }],
       /has no \/id in its last row/,
     ],
+    [
+      "its token has no measure",
+      "{ kind: token, parameter: t, next: /next }",
+      [{ rows: two(0), next: "x".repeat(4_097) }],
+      /leads on to a page of more than 4096/,
+    ],
+    [
+      "its link is no text",
+      "{ kind: link, next: /next }",
+      [{ rows: two(0), next: { href: "/devices?page=2" } }],
+      /leads on to what is no text/,
+    ],
     ["no list", page, [{ error: "down" }], /has no list at \/rows/],
     ["an object", page, [{ rows: { length: 1 } }], /has no list at \/rows/],
   ]
