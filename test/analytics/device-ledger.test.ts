@@ -301,7 +301,7 @@ t.test("evidence that is added comes to the same findings as evidence that is re
     { numRuns: 30 },
   )
   t.ok(seen > 100, `${seen} findings were compared`)
-  t.ok(verdicts.size >= 4, `among them ${[...verdicts]}`)
+  t.ok(verdicts.size >= 3, `among them ${[...verdicts]}`)
   t.end()
 })
 

@@ -10,6 +10,7 @@ import { joinSettings } from "../../identity/settings.ts"
 import type { Log } from "../../intercept/log.ts"
 import type { BaselineMemory } from "./baseline-memory.ts"
 import type { BypassWatch } from "./bypass-watch.ts"
+import type { CorrelatorParts } from "./correlator-parts.ts"
 import type { CoverageWatch } from "./coverage-watch.ts"
 import type { EvidenceParts } from "./evidence-parts.ts"
 import type { FaultWatch } from "./fault-watch.ts"
@@ -19,7 +20,6 @@ import type { InventoryMemory } from "./inventory-memory.ts"
 import { eventsAround } from "./known-events.ts"
 import { lastSeen } from "./last-seen.ts"
 import type { LastUsers } from "./last-users.ts"
-import type { CorrelatorParts } from "./pass.ts"
 import { newestUpTo, type Recalled, recall } from "./recall.ts"
 import type { Rewalk } from "./rewalk.ts"
 import type { Facts, Suspects } from "./suspects.ts"
@@ -157,12 +157,12 @@ export class Learner {
     return recall(store, since)
   }
 
-  /** What the fleet showed counts for its window and for the next (fleet-memory.ts): what was recalled begins in the midst
-   * of one. Judging need not wait for the rest; who would be told otherwise is judged again. */
+  /** What the fleet showed counts for its window and for the next (fleet-memory.ts), also for whoever was seen last when
+   * what was recalled begins. Judging need not wait for it; who would be told otherwise is judged again. */
   #beginFleetRecall(): Generator<void> | null {
     if (!Number.isFinite(this.#knownFrom)) return null
     const { window } = this.#parts.config.analytics.scope
-    return this.fleetFrom(Math.floor(this.#knownFrom / window) * window)
+    return this.fleetFrom(Math.floor(this.#knownFrom / window - 1) * window)
   }
 
   /** True while there is more of it. */

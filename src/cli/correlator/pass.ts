@@ -5,15 +5,13 @@
  * judged, and comes to the same ids.
  */
 import { FleetMemory } from "../../analytics/fleet-memory.ts"
-import type { Config } from "../../config.ts"
 import { Follower } from "../../evidence/follower.ts"
-import type { Store } from "../../evidence/store.ts"
-import type { Log } from "../../intercept/log.ts"
 import { correlate, type Judged } from "../../pipeline.ts"
 import type { Finding } from "../../record/finding.ts"
 import { BaselineMemory } from "./baseline-memory.ts"
 import { BrokenWatch } from "./broken-watch.ts"
 import { BypassWatch } from "./bypass-watch.ts"
+import type { CorrelatorParts } from "./correlator-parts.ts"
 import { CoverageWatch } from "./coverage-watch.ts"
 import { FaultWatch } from "./fault-watch.ts"
 import { Forget } from "./forget.ts"
@@ -39,13 +37,6 @@ const devicesAtOnce = 50
 const mostBehind = 2_000
 /** How often all that was learned is looked at, in milliseconds. */
 const everyEntryEvery = 1_000
-
-export interface CorrelatorParts {
-  store: Store
-  config: Config
-  log: Log
-  clock: () => number
-}
 
 export class Correlator {
   readonly #parts: CorrelatorParts

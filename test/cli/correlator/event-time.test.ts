@@ -93,6 +93,8 @@ function inPieces(arrivals: readonly Arrival[], at: readonly number[]): Arrival[
   return cuts.slice(1).map((cut, index) => arrivals.slice(cuts[index], cut))
 }
 
+if (runs > 4) t.setTimeout(runs * 30_000)
+
 t.test("whatever comes when, restarts and replay: the findings of the right order", (t) => {
   const dir = newDir(t)
   let world = 0
