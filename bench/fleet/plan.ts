@@ -8,8 +8,8 @@ export interface Stratum {
   worlds: number
   phones: number
   days: number
-  /** How often the correlator looks, in seconds of the world: less often in mixes, where cases are what counts.
-   * Later trials are no easier on the judgement. */
+  /** How often the correlator looks, in seconds of the world; a real one looks within a second. Less often in
+   * mixes, where cases are what counts: later trials are no easier on the judgement, and show fewer pins. */
   slice: number
 }
 
@@ -19,7 +19,7 @@ export interface Job extends Omit<Stratum, "worlds"> {
 }
 
 const mix = { phones: 40, days: 1, slice: 3_600 }
-const fleet = { phones: 20, days: 1, slice: 600 }
+const fleet = { phones: 20, days: 2, slice: 300 }
 
 export const plan: readonly Stratum[] = [
   { world: "mix-trust", worlds: 35, ...mix },
@@ -30,14 +30,15 @@ export const plan: readonly Stratum[] = [
   { world: "bad-leaf", worlds: 20, ...mix, phones: 27 },
   { world: "silent-bad-leaf", worlds: 20, ...mix, phones: 27 },
   { world: "ca-rotated", worlds: 20, ...mix, phones: 27 },
-  { world: "plain", worlds: 20, ...fleet },
-  { world: "base", worlds: 20, ...fleet },
-  { world: "hostile", worlds: 20, ...fleet },
+  { world: "plain", worlds: 12, ...fleet },
+  { world: "base", worlds: 12, ...fleet },
+  { world: "hostile", worlds: 12, ...fleet },
   { world: "base", worlds: 2, ...fleet, phones: 6, days: 14, slice: 3_600 },
 ]
 
-/** Seeds that the judgement was tuned with begin at 1, those that are run once at 1001. */
-export const firstSeeds = { tune: 1, frozen: 1_001 } as const
+/** Seeds that the judgement was tuned with begin at 1, those that are run once at 2001. (A third of those from 1001
+ * on was run, and looked at, before trials followed their devices.) */
+export const firstSeeds = { tune: 1, frozen: 2_001 } as const
 export type Seeds = keyof typeof firstSeeds
 
 /** All strata come forward alike: where a run is cut off, each has its share. `part`: of the worlds. */

@@ -12,7 +12,7 @@ export function toJudgement(
   key: KeyEvidence,
   platform: Platform,
   app: NamedApp,
-  seen: Pick<Circumstances, "qualifying" | "ceilings">,
+  seen: Pick<Circumstances, "qualifying" | "ceilings"> & { appAccepts: number },
   verdict: Verdict,
   device_id: string,
 ): ScopeJudgement {
@@ -59,6 +59,7 @@ export function toJudgement(
     control_failed: control.failed.map(idOf),
     refusal_after_control: control.refusalAfter,
     qualifying: seen.qualifying,
+    app_accepts: seen.appAccepts,
     upstream_verified: isUpstreamVerified(key),
     first_refusal_ms: refusals[0]?.start ?? null,
     last_refusal_ms: refusals.findLast(({ fact }) => fact.strength === "strong")?.start ?? null,

@@ -49,12 +49,21 @@ export function conductOfStack({ cut }: KeyEvidence, { byStack }: AcceptanceInde
 }
 
 function byApp(key: KeyEvidence, { index }: QualifyInput): Qualified | null {
+  const conductAt = conductOfApp(key, index)
+  return conductAt && enough("app", key, conductAt)
+}
+
+/** For how many other domains the same app, observed, is known to trust us. */
+export function appAccepts(key: KeyEvidence, index: AcceptanceIndex): number {
+  const conductAt = conductOfApp(key, index)
+  return conductAt ? proofsOf(key, conductAt).size : 0
+}
+
+function conductOfApp(key: KeyEvidence, { byApp }: AcceptanceIndex): ConductAt | null {
   const { app_id, app_version, profile, kind } = key.group.actor
   if (kind !== "app" || app_id === null) return null
   const cut = `${key.cut}|${profile}`
-  return enough("app", key, ({ fact }) =>
-    index.byApp.get(appKey(cut, app_id, app_version, fact.stack)),
-  )
+  return ({ fact }) => byApp.get(appKey(cut, app_id, app_version, fact.stack))
 }
 
 /** One CONNECT User-Agent that is no library's, under the stack that refuses; all refusals carry it. */
@@ -82,12 +91,7 @@ function byStack(key: KeyEvidence, { index, platform, postures }: QualifyInput):
 
 /** Two domains that are not the judged one; at most 20 are named, a browser has hundreds. */
 function enough(by: Qualifying["by"], key: KeyEvidence, conductAt: ConductAt): Qualified | null {
-  const proofs = new Map<string, string>()
-  for (const refusal of oneOfEachStack(key)) {
-    // The lists are sorted by name, so the first of each are enough for the first of all.
-    for (const { domain, id } of (conductAt(refusal)?.domains ?? []).slice(0, NAMED + 1))
-      if (domain !== key.group.registrable && !proofs.has(domain)) proofs.set(domain, id)
-  }
+  const proofs = proofsOf(key, conductAt)
   if (proofs.size < DOMAINS_NEEDED) return null
   const named = [...proofs].sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, NAMED)
   const qualifying = {
@@ -96,6 +100,17 @@ function enough(by: Qualifying["by"], key: KeyEvidence, conductAt: ConductAt): Q
     ids: named.map(([, id]) => id),
   }
   return { qualifying, conductAt }
+}
+
+/** Domains that are not the judged one, each with an acceptance. */
+function proofsOf(key: KeyEvidence, conductAt: ConductAt): Map<string, string> {
+  const proofs = new Map<string, string>()
+  for (const refusal of oneOfEachStack(key)) {
+    // The lists are sorted by name, so the first of each are enough for the first of all.
+    for (const { domain, id } of (conductAt(refusal)?.domains ?? []).slice(0, NAMED + 1))
+      if (domain !== key.group.registrable && !proofs.has(domain)) proofs.set(domain, id)
+  }
+  return proofs
 }
 
 /** A refusal of each stack, in the order of the stacks' names. An unknown stack is nobody's. */

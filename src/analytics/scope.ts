@@ -20,7 +20,7 @@ import { isPlatformActor, type NamedApp, namedApp } from "./named-app.ts"
 import { overrideWords, type Tuned, tunedFor } from "./overrides.ts"
 import { baselineOf } from "./pair-state.ts"
 import { postureAt } from "./posture-at.ts"
-import { conductOfStack, isOperators, type Qualified, qualify } from "./qualify.ts"
+import { appAccepts, conductOfStack, isOperators, type Qualified, qualify } from "./qualify.ts"
 import { rotatedNames } from "./rotated-names.ts"
 import type { AnalyticsSettings } from "./settings.ts"
 import { sightings } from "./sighting.ts"
@@ -153,7 +153,8 @@ function judgeKey(
   const verdict = verdictOf(key, circumstances, settings.scope)
   const drift = driftWords(driftsOf(key, context), evidence.device_id)
   const told = { ...verdict, reasons: [...verdict.reasons, ...drift, ...overridden(tuned)] }
-  const judgement = toJudgement(key, platform, app, circumstances, told, evidence.device_id)
+  const seen = { ...circumstances, appAccepts: appAccepts(key, index) }
+  const judgement = toJudgement(key, platform, app, seen, told, evidence.device_id)
   return { judgement, evidence: key, platformHost, doubt, settings }
 }
 
@@ -198,7 +199,7 @@ function judgeDomain(
   const { qualifying } = qualified
   const rotated = rotatedVerdict(key, names.length, qualifying)
   const told = { ...rotated, reasons: [...rotated.reasons, ...overridden(tuned)] }
-  const seen = { qualifying, ceilings: ceilingsOf(key) }
+  const seen = { qualifying, ceilings: ceilingsOf(key), appAccepts: appAccepts(key, index) }
   const judgement = toJudgement(key, platform, app, seen, told, evidence.device_id)
   // No name, so no trial: it would be for one that does not come again.
   const untried = { ...judgement, sni: null }

@@ -43,7 +43,8 @@ function wishOf(finding: Finding, store: Store): Wish {
     verdict,
     device,
     sni: last?.sni ?? null,
-    client_ip: last?.client_ip ?? "",
+    // No finding stores it; those that are looked at need none.
+    app_accepts: 0,
     upstream_verified: refusals.some(({ upstream }) =>
       ["verified", "remembered"].includes(upstream.status),
     ),

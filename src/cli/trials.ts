@@ -139,7 +139,7 @@ function trialLines(trial: ShownTrial): string[] {
   const { id, state, device_id, sni, stack, client_network, round, since } = trial
   return [
     `${state.padEnd(13)} ${device_id}  ${sni}  round ${round}, since ${since}`,
-    `  ${id}  at ${client_network ?? "any address"}  stack ${stack ?? "any"}`,
+    `  ${id}  stack ${stack ?? "any"}${client_network === null ? "" : `  at ${client_network}`}`,
     `  waits for ${trial.waiting_for}`,
   ]
 }

@@ -31,6 +31,9 @@ export interface ScopeJudgement {
   refusal_after_control: boolean
   /** What accepted our CA elsewhere: by which actor, for which registrable domains, ids. */
   qualifying: { by: "app" | "user-agent" | "stack"; domains: string[]; ids: string[] } | null
+  /** Registrable domains other than this one for which the same app, observed, accepted our CA through the
+   * stack that refuses. Two make a qualifying acceptance. */
+  app_accepts: number
   /** Our own upstream leg verified the name at the address during the refusals. */
   upstream_verified: boolean
   /** Epoch milliseconds of the first refusal that counts, the last strong one, and the last

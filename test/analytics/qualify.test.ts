@@ -193,3 +193,19 @@ t.test("a qualifying acceptance names domains and one proof for each", async (t)
   t.equal(qualifying?.domains[0], "s10.example")
   t.notOk(qualifying?.domains.includes(target))
 })
+
+t.test("one other domain that the app accepts is told, though it does not qualify", async (t) => {
+  const counts: [name: string, accepted: string[], by: ReturnType<typeof who>, count: number][] = [
+    ["none", [], who(), 0],
+    ["one", ["www.news.example"], who(), 1],
+    ["two hosts of one domain", ["www.news.example", "img.news.example"], who(), 1],
+    ["two", ["www.news.example", "www.maps.example"], who(), 2],
+    ["the judged domain alone", ["www.bank.example"], who(), 0],
+    ["another app's", ["www.news.example"], who({ app_id: "org.other" }), 0],
+    ["nobody's", ["www.news.example"], unknown, 0],
+  ]
+  for (const [name, hosts, actor, count] of counts) {
+    const given = evidence({ attempts: [...acceptsElsewhere(actor, {}, hosts), ...refused] })
+    t.equal(judgeTarget(given).app_accepts, count, name)
+  }
+})

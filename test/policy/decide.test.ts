@@ -172,7 +172,7 @@ t.test("a trial splices its own device, stack and SNI, while its time and caps l
     ["armed too long", trial(), {}, noon + 24 * hour, "inspect"],
     ["another device", trial(), { device_id: "phone-2" }, noon, "inspect"],
     ["an unbound device", trial(), { device_id: null }, noon, "inspect"],
-    ["another address", trial(), { client_ip: "10.1.2.4" }, noon, "inspect"],
+    ["its device at another address", trial(), { client_ip: "10.1.2.4" }, noon, "splice"],
     ["another stack", trial(), { stack: "other" }, noon, "inspect"],
     ["another name", trial(), { sni: "b.example.org", connect_host: null }, noon, "inspect"],
     ["no SNI", trial(), { sni: null }, noon, "inspect"],

@@ -63,7 +63,6 @@ export function trial(state: Partial<RegisterEntry["trial"]> = {}, given: EntryG
     expires_at: iso(noon + 24 * hour),
     scope: {
       device_id: "phone-1",
-      client_network: "10.1.2.3/32",
       stack: "t13-okhttp",
       sni: "api.example.org",
     },
@@ -102,6 +101,7 @@ export function judgement(given: Partial<ScopeJudgement> = {}): ScopeJudgement {
     control_strong: [],
     control_failed: [],
     refusal_after_control: false,
+    app_accepts: 2,
     qualifying: { by: "app", domains: ["one.example", "two.example"], ids: ["q1", "q2"] },
     upstream_verified: true,
     first_refusal_ms: noon - 10 * minute,

@@ -5,6 +5,7 @@
  */
 
 import { holdsAt, type Profile, type World } from "../world/model.ts"
+import { signerOf } from "../world/phones.ts"
 import { checkOf, type Meeting, trustsUs } from "./reaction.ts"
 
 /** Ends the ids of attempts that the sensor calls refusals: what is said of a refusal is about these. */
@@ -39,7 +40,8 @@ export interface Case {
   refused: number
   accepted: number
   spliced: number
-  /** When contacts were refused that would have gone on without the effect, at least five minutes apart. */
+  /** When contacts were refused that would have gone on without the effect, and that was told on the wire; at
+   * least five minutes apart. */
   visits: number[]
   first_refused: number | null
   last_refused: number | null
@@ -87,7 +89,7 @@ export class CaseBook {
       destination: host,
       stack: meeting.stack.key,
       truth: check?.kind ?? truthOf(meeting),
-      expected: app.expected && check !== null,
+      expected: check !== null && isAllowed(meeting),
       when: check?.when ?? null,
       labels: this.#labels(phone.id, app.id, meeting.place.host),
       detectable: false,
@@ -116,6 +118,12 @@ export class CaseBook {
     const names = [...new Set(named.map(({ name }) => name))]
     return names.length > 0 ? names : ["plain"]
   }
+}
+
+/** What the operator declared is the signer's app (allowed.ts): who signs it anew is somebody else. iOS tells none. */
+function isAllowed({ phone, installed, at }: Meeting): boolean {
+  const { app, signer } = installed
+  return app.expected && (phone.platform === "ios" || holdsAt(signer, at) === signerOf(app))
 }
 
 /** Without a check of the app. Bundled roots are anchors of its own. */

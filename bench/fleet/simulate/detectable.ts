@@ -26,7 +26,8 @@ function whyNot(one: Case, phone: Phone, cases: readonly Case[], world: World): 
   if (one.when === "answer" || one.when === "preface") return "checked after it was used"
   if (one.refused === 0) return "never inspected"
   if (one.accepted > 0) return "accepts it at other times"
-  if (one.visits.length < visitsNeeded) return "came too seldom"
+  if (one.visits.length < visitsNeeded)
+    return phone.relayed ? "closed or reset behind a relay, or too seldom" : "came too seldom"
   if (!isWithinADay(one.visits)) return "came too seldom within a day"
   const app = phone.apps.find(({ app: { id } }) => id === one.app_id)
   if (app?.app.tactics.mutatesHello) return "no stack of its own"

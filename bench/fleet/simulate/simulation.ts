@@ -197,8 +197,10 @@ export class Simulation {
     claimsOf(known, passed.exchange, way, worksDirectly(meeting))
     if (passed.exchange.kind !== "lost" && passed.exchange.kind !== "no-origin")
       known.inspected += 1
-    if (passed.refused) this.#refused(known, facts, at, refusesByChoice(meeting))
-    else if (passed.exchange.kind === "used") known.accepted += 1
+    if (passed.refused) {
+      const byChoice = refusesByChoice(meeting) && isTold(phone, passed.exchange)
+      this.#refused(known, facts, at, byChoice)
+    } else if (passed.exchange.kind === "used") known.accepted += 1
     return passed
   }
 
@@ -394,4 +396,10 @@ export class Simulation {
 function cutAt(exchange: Exchange, leftMs: number): Exchange {
   if (exchange.kind !== "used" || exchange.lastsMs <= leftMs) return exchange
   return { ...exchange, lastsMs: Math.max(0, leftMs) }
+}
+
+/** Whether whoever watches can tell that the client ended it: behind something that ends TCP only an alert
+ * says so. */
+function isTold({ relayed }: Phone, exchange: Exchange): boolean {
+  return !relayed || (exchange.kind === "ended" && exchange.ending.alert !== null)
 }

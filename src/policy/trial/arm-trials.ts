@@ -5,7 +5,6 @@
  * becomes of a trial, nor why one is refused (why-not-armed.ts does).
  */
 import type { ScopeJudgement } from "../../record/scope-judgement.ts"
-import { canonicalAddress, readAddress } from "../destination/addresses.ts"
 import { brokenSince } from "./broken.ts"
 import { isCovered } from "./learned-standing.ts"
 import { type Learned, type Trial, trialKeyOfEntry, trialKeyOfJudgement } from "./trial-key.ts"
@@ -63,7 +62,7 @@ export function armTrials(
 
 function armedTrial({ judgement, rounds, since }: Wanted, step: TrialStep): Trial {
   const { common, now, newId, settings } = step
-  const { key, sni, client_ip, refusals, epoch } = judgement
+  const { key, sni, refusals, epoch } = judgement
   const round = rounds.reduce((next, { trial }) => Math.max(next, trial.round + 1), 0)
   const created_at = iso(now)
   const name = [common.tenant, trialKeyOfJudgement(judgement), round, refusals[0] ?? null]
@@ -78,7 +77,8 @@ function armedTrial({ judgement, rounds, since }: Wanted, step: TrialStep): Tria
     scope: {
       device_id: key.device_id,
       device_group: null,
-      client_network: hostNetwork(client_ip),
+      // Of the device, wherever it is: the workers know whose each address is now.
+      client_network: null,
       stack: key.stack,
       sni,
       destination_network: null,
@@ -104,10 +104,6 @@ function armedTrial({ judgement, rounds, since }: Wanted, step: TrialStep): Tria
       refused_since: iso(since),
     },
   }
-}
-
-function hostNetwork(ip: string): string {
-  return `${canonicalAddress(ip)}/${readAddress(ip)?.version === 4 ? 32 : 128}`
 }
 
 /** The key whose device had fewest trials this hour, so that one device cannot use up the fleet's

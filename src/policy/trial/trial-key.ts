@@ -57,6 +57,18 @@ export function isSameEpoch(a: ScopeJudgement["epoch"], b: ScopeJudgement["epoch
   return a.issuing_ca === b.issuing_ca && a.sensor_config === b.sensor_config
 }
 
+/**
+ * Whether control flows are what a judgement lacks. Of `refuses-here` that is so once the app is known to accept
+ * our CA for one other domain: the second comes with time, and the control need not wait for it.
+ */
+export function asksForControl({
+  verdict,
+  app_accepts,
+}: Pick<ScopeJudgement, "verdict" | "app_accepts">): boolean {
+  if (verdict === "suspected" || verdict === "probable") return true
+  return verdict === "refuses-here" && app_accepts > 0
+}
+
 /** Waiting, splicing, or waiting for what decides it. */
 export function isRunning({ trial: { state } }: Trial): boolean {
   return state === "armed" || state === "splicing" || state === "re-inspecting"

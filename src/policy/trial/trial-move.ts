@@ -4,7 +4,7 @@
  */
 import type { ScopeJudgement } from "../../record/scope-judgement.ts"
 import type { ControlSettings } from "../settings.ts"
-import { isSameEpoch, type Trial } from "./trial-key.ts"
+import { asksForControl, isSameEpoch, type Trial } from "./trial-key.ts"
 
 /** `ended`: no cool-down. `another-round`: may be armed again at once within the caps, else it
  * cools. */
@@ -47,8 +47,6 @@ function stopped({ trial }: Trial, { judgements, mode, fault }: Circumstances): 
 }
 
 function byEvidence({ trial }: Trial, judgements: readonly ScopeJudgement[]): Move | null {
-  const has = (...verdicts: ScopeJudgement["verdict"][]) =>
-    judgements.some((judgement) => verdicts.includes(judgement.verdict))
   if (judgements.length > 0 && judgements.every(({ device }) => device !== "bound"))
     return { to: "ended", note: "ended: the client's address is not bound to one device any more" }
   if (judgements.some(({ verdict, device }) => verdict === "confirmed" && device === "bound"))
@@ -58,7 +56,7 @@ function byEvidence({ trial }: Trial, judgements: readonly ScopeJudgement[]): Mo
     ({ verdict, last_ms }) =>
       (verdict === "accepts" || verdict === "mixed") && last_ms >= Date.parse(trial.since),
   )
-  if (accepted && !has("suspected", "probable"))
+  if (accepted && !judgements.some(asksForControl))
     return { to: "ended", note: "ended: the client accepted our certificate" }
   if (trial.first_splice_at === null) return null
   const spliced = Date.parse(trial.first_splice_at)
@@ -74,7 +72,7 @@ function byEvidence({ trial }: Trial, judgements: readonly ScopeJudgement[]): Mo
 /** Refused after a control flow, and still short of control flows. */
 function refusedAgain(judgement: ScopeJudgement): boolean {
   return (
-    judgement.verdict === "probable" &&
+    asksForControl(judgement) &&
     judgement.refusal_after_control &&
     judgement.control_strong.length < enoughControls
   )

@@ -7,21 +7,27 @@
 import { canonicalHost } from "../../record/host-pattern.ts"
 import type { ScopeJudgement } from "../../record/scope-judgement.ts"
 import { isAddress } from "../connection-view.ts"
-import { canonicalAddress } from "../destination/addresses.ts"
 import type { ControlSettings } from "../settings.ts"
-import { isLive, isRunning, type Trial, trialKeyOfEntry, trialKeyOfJudgement } from "./trial-key.ts"
+import {
+  asksForControl,
+  isLive,
+  isRunning,
+  type Trial,
+  trialKeyOfEntry,
+  trialKeyOfJudgement,
+} from "./trial-key.ts"
 import { enoughControls } from "./trial-move.ts"
 
 /** What of a judgement is asked. */
 export type Wish = Pick<
   ScopeJudgement,
   | "verdict"
+  | "app_accepts"
   | "device"
   | "key"
   | "sni"
   | "upstream_verified"
   | "ceilings"
-  | "client_ip"
   | "control_strong"
   | "last_refusal_ms"
 >
@@ -33,8 +39,10 @@ export const day = 24 * hour
  * where control flows are what is missing. */
 export function lacking(wish: Wish): string | null {
   const { verdict, device, key, sni, ceilings, control_strong } = wish
-  if (verdict !== "suspected" && verdict !== "probable")
-    return `it is ${verdict}: a trial is for what is suspected or probable`
+  if (!asksForControl(wish))
+    return verdict === "refuses-here"
+      ? "it is refuses-here, and no acceptance of our CA by its app is known for any other domain"
+      : `it is ${verdict}: a trial is for what is suspected or probable`
   if (control_strong.length >= enoughControls && ceilings.length === 0)
     return "it has enough control flows; a refusal after them is what it lacks"
   if (device !== "bound" || key.device_id.startsWith("address:"))
@@ -45,7 +53,6 @@ export function lacking(wish: Wish): string | null {
   if (canonicalHost(sni) !== sni) return "the name in its ClientHello is no plain host name"
   if (!wish.upstream_verified) return "our own leg has not verified the origin for that name"
   if (ceilings.length > 0) return ceilings.join(" ")
-  if (canonicalAddress(wish.client_ip) === null) return "its address cannot be read"
   return null
 }
 

@@ -29,7 +29,7 @@ export function confirm(
     {
       tenant,
       id: `trial-${device_id}-${now}`,
-      scope: { device_id, client_network: "10.1.2.3/32", stack: "t13-okhttp", sni },
+      scope: { device_id, stack: "t13-okhttp", sni },
       created_at: iso(now - hour),
       expires_at: iso(now + day),
     },

@@ -18,6 +18,19 @@ t.test("what must not be comes before what the evidence says", async (t) => {
   t.match(nextMove(one, { ...given, judgements: confirmed, fault: true }), { to: "ended" })
 })
 
+t.test("what waits for a second domain that accepts us is asked for another control", async (t) => {
+  const state = { state: "re-inspecting", first_splice_at: iso(noon) } as const
+  const again = { verdict: "refuses-here", refusal_after_control: true } as const
+  const moved = (given_: object) =>
+    nextMove(trial(state, { expires_at: iso(noon + hour) }) as Trial, {
+      ...given,
+      judgements: [judgement({ ...again, control_strong: ["f1"], ...given_ })],
+    })
+  t.match(moved({ app_accepts: 1 }), { to: "another-round" })
+  t.equal(moved({ app_accepts: 0 }), null)
+  t.equal(moved({ app_accepts: 1, control_strong: ["f1", "f2"] }), null)
+})
+
 t.test("confirmed of an address that is nobody's own holds nothing", async (t) => {
   const shared = [judgement({ verdict: "confirmed", device: "shared" })]
   t.match(nextMove(trial() as Trial, { ...given, judgements: shared }), { to: "ended" })

@@ -410,14 +410,14 @@ t.test("a clock that is set back ends a splicing trial instead of lengthening it
   t.match(notes, [{ note: /clock was set back/ }])
 })
 
-t.test("a device whose address was given to another is not what its trial splices", async (t) => {
+t.test("a trial follows its device from address to address, and to nobody else", async (t) => {
   const policy = preparePolicy({ rules: [], control }, [splicing()])
   const next = (given: object) => decide(facts(given), policy, noon + second).do
   t.equal(next({}), "splice")
   t.equal(next({ device_id: "phone-2" }), "inspect")
   t.equal(next({ device_id: null }), "inspect", "shared, or unbound")
-  t.equal(next({ client_ip: "10.1.2.4" }), "inspect", "the device elsewhere")
-  t.equal(next({ stack: "t13-other" }), "inspect", "another stack behind the same address")
+  t.equal(next({ client_ip: "10.1.2.4" }), "splice", "a phone changes its network, and is itself")
+  t.equal(next({ stack: "t13-other" }), "inspect", "another stack of the device")
 })
 
 t.test("entries of another tenant are neither moved nor counted", async (t) => {

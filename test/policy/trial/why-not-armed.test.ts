@@ -22,7 +22,8 @@ t.test("only a judgement that lacks nothing but control flows earns a trial", as
     ],
     ["confirmed", { verdict: "confirmed" }, /it is confirmed/],
     ["accepts", { verdict: "accepts" }, /it is accepts/],
-    ["refuses-here", { verdict: "refuses-here" }, /it is refuses-here/],
+    ["refuses-here, one other domain accepted", { verdict: "refuses-here", app_accepts: 1 }, null],
+    ["refuses-here", { verdict: "refuses-here", app_accepts: 0 }, /it is refuses-here/],
     ["refuses-everything", { verdict: "refuses-everything" }, /it is refuses-everything/],
     ["broken-or-other", { verdict: "broken-or-other" }, /it is broken/],
     ["ambiguous binding", { device: "ambiguous" }, /address is ambiguous/],
@@ -37,7 +38,6 @@ t.test("only a judgement that lacks nothing but control flows earns a trial", as
     ["an SNI that is no name", { sni: "a b" }, /no plain host name/],
     ["origin not verified", { upstream_verified: false }, /has not verified/],
     ["a ceiling", { ceilings: ["ECH."] }, /^ECH\.$/],
-    ["client address not readable", { client_ip: "" }, /cannot be read/],
   ]
   for (const [name, given, lacks] of rows) {
     const why = lacking(judgement(given))
