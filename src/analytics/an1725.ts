@@ -84,10 +84,12 @@ export function judgeAn1725(subject: Subject): AnalyticJudgement | null {
   const refuted = new Set(
     channels.filter((each) => each.state === "not-met").map((each) => each.channel as Term),
   )
+  const threshold = subject.settings.AN1725.InspectionFailureThreshold
   const weighed = weigh(
     an1725Table,
     { pattern: patternOf(subject.judgement.verdict), met, refuted },
-    ceilings(subject, subject.settings.AN1725.InspectionFailureThreshold),
+    // Where the check itself was seen, nobody needs trust around the refusals to tell it from a distrust of the CA.
+    ceilings(met.has("API") ? { ...subject, doubt: null } : subject, threshold),
   )
   if (!weighed) return null
   return concludes({
@@ -179,7 +181,7 @@ function stateChannel(
   }
   const both = (trust?.preceding ?? []).filter(({ event, session }) => {
     const before = stateOf(Date.parse(event.observed_at), holds)
-    return isQuiet(stateOf(session.start, holds)) && (!isKnown(before) || isQuiet(before))
+    return isQuiet(stateOf(session.start, holds)) && isQuiet(before)
   })
   if (both.length === 0)
     return {

@@ -3,6 +3,7 @@
  * not speak of our certificate at all are no refusals in the first place (docs/outcomes.md).
  */
 import type { Attempt, Outcome } from "../record/attempt.ts"
+import type { Flow } from "../record/flow.ts"
 import type { Interval } from "./bucket.ts"
 import { rank } from "./rank.ts"
 import type { Sighting, Sightings } from "./sighting.ts"
@@ -52,6 +53,33 @@ export function spareSockets(
     if (end >= attempt.start - spareWindow) spare.add(attempt.id)
   }
   return spare
+}
+
+/** So long before it a client that tries two ways at once may have begun the other: happy eyeballs wait 250 ms
+ * (RFC 8305 section 5), browsers give QUIC a start of some 300 ms; and two sensors' clocks differ. */
+const HEAD_START_MS = 2_000
+
+/**
+ * Losers of a race against a way around us (QUIC, IPv6 that is not led here): the client gave up what it had
+ * not used because the other worked, and the wire looks like a refusal. Whoever refuses first and goes around
+ * us then begins that after the end of the refusal. An alert says why it was sent, and is none.
+ */
+export function lostRaces(
+  attempts: readonly Sighting<Attempt>[],
+  flows: readonly Sighting<Flow>[],
+): Set<string> {
+  const lost = new Set<string>()
+  const around = flows
+    .filter(({ fact }) => fact.source !== "sensor" && fact.control && fact.verdict === "used")
+    .map(({ start }) => start)
+    .sort((a, b) => a - b)
+  if (around.length === 0) return lost
+  for (const { id, start, end, fact } of attempts) {
+    if (!isRefusal(fact.outcome) || fact.outcome === "refused-alert") continue
+    const last = around[rank(around, end, itself) - 1]
+    if (last !== undefined && last >= start - HEAD_START_MS) lost.add(id)
+  }
+  return lost
 }
 
 /** A reset or a timeout. */

@@ -17,6 +17,7 @@ import { areEnough, type KeyEvidence } from "./key-evidence.ts"
 import { driftRecords } from "./pair-state.ts"
 import { judgePinEffect } from "./pin-effect.ts"
 import { type ScopedKey, scopeDevice } from "./scope.ts"
+import { isSilenced } from "./sensor-fault.ts"
 import type { AnalyticsSettings } from "./settings.ts"
 import { type AnalyticJudgement, pairOf, type Subject } from "./subject.ts"
 
@@ -25,6 +26,8 @@ export interface DeviceJudgement {
   findings: Finding[]
   /** What has become different of pairs that are allowed or baseline. */
   drifts: Drift[]
+  /** Some key was refused where the sensor was at fault: of that, nothing is known. */
+  silenced: boolean
 }
 
 export function judgeDevice(
@@ -56,13 +59,14 @@ export function judgeScoped(
     judgements: keys.map((key) => key.judgement),
     findings: [...findings, ...caMissingFindings(subjects)].sort((a, b) => (a.id < b.id ? -1 : 1)),
     drifts,
+    silenced: keys.some(({ evidence }) => isSilenced(evidence.attempts, context.sensor_fault)),
   }
 }
 
 /** A key that trusts us, never decided, or failed for its own reasons gives no finding; nothing is
- * said while the sensor itself is at fault. Refusals too few for a verdict may still be recorded. */
+ * said of what was refused where the sensor itself is at fault. Refusals too few for a verdict may still be recorded. */
 function maySpeak({ judgement, evidence, context, settings }: Subject): boolean {
-  if (context.sensor_fault) return false
+  if (isSilenced(evidence.attempts, context.sensor_fault)) return false
   switch (judgement.verdict) {
     case "confirmed":
     case "probable":

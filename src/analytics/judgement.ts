@@ -12,7 +12,7 @@ export function toJudgement(
   key: KeyEvidence,
   platform: Platform,
   app: NamedApp,
-  seen: Pick<Circumstances, "qualifying" | "ceilings"> & { appAccepts: number },
+  seen: Pick<Circumstances, "qualifying" | "ceilings" | "acceptedByApp">,
   verdict: Verdict,
   device_id: string,
 ): ScopeJudgement {
@@ -59,7 +59,7 @@ export function toJudgement(
     control_failed: control.failed.map(idOf),
     refusal_after_control: control.refusalAfter,
     qualifying: seen.qualifying,
-    app_accepts: seen.appAccepts,
+    app_accepts: seen.acceptedByApp.length,
     upstream_verified: isUpstreamVerified(key),
     first_refusal_ms: refusals[0]?.start ?? null,
     last_refusal_ms: refusals.findLast(({ fact }) => fact.strength === "strong")?.start ?? null,
@@ -87,6 +87,7 @@ function confounders(key: KeyEvidence, qualifying: Qualifying | null): string[] 
   if (key.buckets >= 2) ruledOut.push(`a parallel dial: refused in ${key.buckets} separate buckets`)
   if (key.dropped.spare > 0) ruledOut.push(`spare sockets: ${key.dropped.spare} left out`)
   if (key.dropped.network > 0) ruledOut.push(`a network window: ${key.dropped.network} left out`)
+  if (key.dropped.lostRace > 0) ruledOut.push(`lost races: ${key.dropped.lostRace} left out`)
   return ruledOut
 }
 

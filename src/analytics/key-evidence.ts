@@ -12,7 +12,7 @@ import type { RegisterEntry } from "../record/register-entry.ts"
 import { type Actor, type KeyGroup, mayBeOf } from "./actor.ts"
 import { bucketOf, bucketsOf, byTime, type Try, tries } from "./bucket.ts"
 import { type ControlEvidence, controlEvidence } from "./control.ts"
-import { isRefusal, spareSockets } from "./drops.ts"
+import { isRefusal, lostRaces, spareSockets } from "./drops.ts"
 import { asBound, type Epoch } from "./epoch.ts"
 import { isObserved, type Sighting } from "./sighting.ts"
 import type { ScopeSettings } from "./tunables.ts"
@@ -37,7 +37,7 @@ export interface KeyEvidence {
   /** Acceptances under the same stack by nobody who is known: they may be the key's own. */
   perhapsOwn: Sighting<Attempt>[]
   /** Refusals that were dropped, by reason. */
-  dropped: { spare: number; network: number; weakAlone: number }
+  dropped: { spare: number; network: number; lostRace: number; weakAlone: number }
   control: ControlEvidence
   /** Spliced by a bypass that an earlier verdict caused. */
   bypassed: Sighting<Flow>[]
@@ -69,17 +69,25 @@ export interface KeyInput {
 /** Evidence of every key of one destination. */
 export function keysOfPlace(groups: readonly KeyGroup[], input: KeyInput): KeyEvidence[] {
   const privateOrigin = groups.some((group) => hasPrivateOrigin(group))
+  const place = { groups, privateOrigin, flows: groups.flatMap(({ flows }) => flows) }
   return groups.flatMap((group) => {
     const cut = newestCut(group)
-    return cut ? [weighKey(group, cut, groups, privateOrigin, input)] : []
+    return cut ? [weighKey(group, cut, place, input)] : []
   })
+}
+
+/** What all keys of a destination share. */
+interface Place {
+  groups: readonly KeyGroup[]
+  privateOrigin: boolean
+  /** Whoever's: a flow of a tap seldom tells whose it is. */
+  flows: readonly Sighting<Flow>[]
 }
 
 function weighKey(
   group: KeyGroup,
   cut: Cut,
-  groups: readonly KeyGroup[],
-  privateOrigin: boolean,
+  { groups, privateOrigin, flows }: Place,
   { settings: general, scopeOf, network, register }: KeyInput,
 ): KeyEvidence {
   const settings = scopeOf?.(group.actor) ?? general
@@ -91,7 +99,8 @@ function weighKey(
     settings["spare-window"],
   )
   const all = cut.attempts.filter((attempt) => isRefusal(attempt.fact.outcome))
-  const kept = all.filter((attempt) => !spare.has(attempt.id) && !network.has(attempt.id))
+  const raced = lostRaces(all, flows)
+  const kept = all.filter(({ id }) => !spare.has(id) && !network.has(id) && !raced.has(id))
   const strong = kept.some((attempt) => attempt.fact.strength === "strong")
   const refusals = strong ? kept : []
   const counted = tries(refusals)
@@ -111,6 +120,7 @@ function weighKey(
     dropped: {
       spare: spare.size,
       network: all.filter((attempt) => network.has(attempt.id)).length,
+      lostRace: raced.size,
       weakAlone: strong ? 0 : kept.length,
     },
     control: controlEvidence(cut.flows, refusals),

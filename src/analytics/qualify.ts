@@ -53,10 +53,17 @@ function byApp(key: KeyEvidence, { index }: QualifyInput): Qualified | null {
   return conductAt && enough("app", key, conductAt)
 }
 
-/** For how many other domains the same app, observed, is known to trust us. */
-export function appAccepts(key: KeyEvidence, index: AcceptanceIndex): number {
+/**
+ * For which other domains the app that was observed to refuse is known to trust us, under the stack of its last
+ * refusal: that is what a trial is for. None where MDM says that the CA is missing; at most 20.
+ */
+export function acceptedByApp(key: KeyEvidence, { index, postures }: QualifyInput): string[] {
   const conductAt = conductOfApp(key, index)
-  return conductAt ? proofsOf(key, conductAt).size : 0
+  const last = key.refusals.at(-1)
+  if (!conductAt || !last || last.fact.stack === null || !key.observedSuffices) return []
+  const trust = postureAt(postures, last.start, key.group.actor.profile)?.inspection_ca
+  if (trust === "absent") return []
+  return [...proofsOf({ ...key, refusals: [last] }, conductAt).keys()].slice(0, NAMED)
 }
 
 function conductOfApp(key: KeyEvidence, { byApp }: AcceptanceIndex): ConductAt | null {

@@ -67,7 +67,12 @@ function together(names: readonly KeyEvidence[], settings: ScopeSettings): KeyEv
       refusals.filter(({ id }) => !adopted.has(id)),
       settings,
     ),
-    dropped: { spare: sum("spare"), network: sum("network"), weakAlone: sum("weakAlone") },
+    dropped: {
+      spare: sum("spare"),
+      network: sum("network"),
+      lostRace: sum("lostRace"),
+      weakAlone: sum("weakAlone"),
+    },
     control: controlEvidence(flows, refusals),
     bypassed: names.flatMap(({ bypassed }) => bypassed).sort(byTime),
     ech: names.some(({ ech }) => ech),

@@ -20,8 +20,9 @@ import { isPlatformActor, type NamedApp, namedApp } from "./named-app.ts"
 import { overrideWords, type Tuned, tunedFor } from "./overrides.ts"
 import { baselineOf } from "./pair-state.ts"
 import { postureAt } from "./posture-at.ts"
-import { appAccepts, conductOfStack, isOperators, type Qualified, qualify } from "./qualify.ts"
+import { acceptedByApp, conductOfStack, isOperators, type Qualified, qualify } from "./qualify.ts"
 import { rotatedNames } from "./rotated-names.ts"
+import { isSilenced } from "./sensor-fault.ts"
 import type { AnalyticsSettings } from "./settings.ts"
 import { sightings } from "./sighting.ts"
 import { doubtOf } from "./trust-around.ts"
@@ -134,11 +135,13 @@ function judgeKey(
   const { settings } = tuned
   const platform = evidence.device?.platform ?? "unknown"
   const { destination } = key.group
-  const qualified = qualify(key, { index, platform, postures: evidence.postures })
+  const asked = { index, platform, postures: evidence.postures }
+  const qualified = qualify(key, asked)
   const doubt = doubtAbout(key, qualified, index, evidence, context, settings)
   const pair = { evidence: key, app, destination, platform, verdict: null }
   const circumstances: Circumstances = {
     qualifying: qualified?.qualifying ?? null,
+    acceptedByApp: acceptedByApp(key, asked),
     doubt,
     ceilings: ceilingsOf(key),
     everything: everythingWords(key, index, evidence, settings),
@@ -148,13 +151,12 @@ function judgeKey(
       key.control.opaqueHours >= OPAQUE_HOURS && baselineOf(pair, context, settings) !== null,
     acceptedElsewhere:
       context.accepted_elsewhere.get(elsewhereKey(app.id, app.version, destination)) ?? [],
-    sensorFault: context.sensor_fault,
+    sensorFault: isSilenced(key.attempts, context.sensor_fault),
   }
   const verdict = verdictOf(key, circumstances, settings.scope)
   const drift = driftWords(driftsOf(key, context), evidence.device_id)
   const told = { ...verdict, reasons: [...verdict.reasons, ...drift, ...overridden(tuned)] }
-  const seen = { ...circumstances, appAccepts: appAccepts(key, index) }
-  const judgement = toJudgement(key, platform, app, seen, told, evidence.device_id)
+  const judgement = toJudgement(key, platform, app, circumstances, told, evidence.device_id)
   return { judgement, evidence: key, platformHost, doubt, settings }
 }
 
@@ -188,18 +190,24 @@ function judgeDomain(
   const { settings } = tuned
   const platform = evidence.device?.platform ?? "unknown"
   const app = namedApp(key)
-  const qualified = qualify(key, { index, platform, postures: evidence.postures })
+  const asked = { index, platform, postures: evidence.postures }
+  const qualified = qualify(key, asked)
   const names = [...new Set(key.refusals.map(({ destination }) => destination))]
   const isAcceptedElsewhere = names.some((name) =>
     context.accepted_elsewhere.get(elsewhereKey(app.id, app.version, name)),
   )
-  if (!qualified || isAcceptedElsewhere || context.sensor_fault) return null
+  if (!qualified || isAcceptedElsewhere) return null
+  if (isSilenced(key.attempts, context.sensor_fault)) return null
   if (everythingWords(key, index, evidence, settings) !== null) return null
   if (doubtAbout(key, qualified, index, evidence, context, settings) !== null) return null
   const { qualifying } = qualified
   const rotated = rotatedVerdict(key, names.length, qualifying)
   const told = { ...rotated, reasons: [...rotated.reasons, ...overridden(tuned)] }
-  const seen = { qualifying, ceilings: ceilingsOf(key), appAccepts: appAccepts(key, index) }
+  const seen = {
+    qualifying,
+    ceilings: ceilingsOf(key),
+    acceptedByApp: acceptedByApp(key, asked),
+  }
   const judgement = toJudgement(key, platform, app, seen, told, evidence.device_id)
   // No name, so no trial: it would be for one that does not come again.
   const untried = { ...judgement, sni: null }

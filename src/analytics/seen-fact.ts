@@ -5,6 +5,7 @@
  */
 import type { Attempt } from "../record/attempt.ts"
 import type { Flow } from "../record/flow.ts"
+import { isRefusal } from "./drops.ts"
 
 type Both =
   | "tenant"
@@ -51,8 +52,9 @@ export class SeenFacts {
 
   attempt(fact: Attempt): SeenAttempt {
     const { upstream } = fact
+    const { outcome, strength } = ofGoodLeaf(fact)
     const key =
-      `${fact.sni}|${fact.stack}|${fact.outcome}|${fact.strength}|${fact.alert}|${fact.end}|` +
+      `${fact.sni}|${fact.stack}|${outcome}|${strength}|${fact.alert}|${fact.end}|` +
       `${upstream.status}|${upstream.public_trust}|${fact.connect_host}|${fact.ech_offered}|` +
       `${fact.issuing_ca}|${fact.sensor_config}|${fact.sensor_id}|${fact.site}|${fact.tenant}`
     const known = this.#attempts.get(key)
@@ -60,8 +62,8 @@ export class SeenFacts {
     if (this.#attempts.size >= most) this.#attempts.clear()
     const part = {
       ...both(fact),
-      outcome: fact.outcome,
-      strength: fact.strength,
+      outcome,
+      strength,
       alert: fact.alert,
       end: fact.end,
       upstream: { status: upstream.status, public_trust: upstream.public_trust },
@@ -87,6 +89,14 @@ export class SeenFacts {
       ended_by: fact.ended_by,
     }
   }
+}
+
+/** Whoever refuses a leaf that failed our own check is right to, pins or not: the sensor says so itself (outcome.ts),
+ * records from elsewhere may not. */
+function ofGoodLeaf({ outcome, strength, leaf_check }: Attempt) {
+  if (leaf_check === null || leaf_check === "ok" || !isRefusal(outcome))
+    return { outcome, strength }
+  return { outcome: "validity", strength: null } as const
 }
 
 function both(fact: Attempt | Flow): Omit<Pick<Attempt | Flow, Both>, "end"> {

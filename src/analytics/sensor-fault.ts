@@ -1,8 +1,9 @@
 /**
  * Whether the sensor itself is at fault: refusals rose across devices and destinations after a change
- * of its CA, leaf profile or configuration. Then nothing is accused and the operator is paged.
+ * of its CA, leaf profile or configuration. Then nothing that it saw refused is accused, and the operator is paged.
  *
- * In: recent attempts of all devices. Out: the fault, if there is one. It must not know findings.
+ * In: recent attempts of all devices of one tenant. Out: the faults, one of a sensor at most, and which keys they
+ * silence. It must not know what was found of devices.
  */
 import type { Attempt } from "../record/attempt.ts"
 import type { Attributed } from "../record/attributed.ts"
@@ -11,6 +12,7 @@ import { byTime } from "./bucket.ts"
 import { destinationOf } from "./destination.ts"
 import { isRefusal } from "./drops.ts"
 import { type Epoch, epochKey } from "./epoch.ts"
+import type { Sighting } from "./sighting.ts"
 import { stableId } from "./stable-id.ts"
 
 export const sensorFaultRule = { id: "sensor-fault", version: "1" } as const
@@ -24,6 +26,8 @@ const SHARE_AFTER = 0.5
 const RISE = 3
 
 export interface SensorFault {
+  /** The sensor and the epoch that began it (`faultKey`). */
+  key: string
   sensor_id: string
   tenant: string
   site: string
@@ -33,6 +37,8 @@ export interface SensorFault {
   /** Epoch milliseconds of the first and last attempt after the change. */
   since_ms: number
   last_ms: number
+  /** Epoch milliseconds of the last refusal after the change. */
+  last_refused_ms: number
   devices: number
   destinations: number
   refused_before: number
@@ -51,16 +57,27 @@ interface Seen {
   fact: Attempt
 }
 
-/** The newest change of each sensor is looked at; the last fault is returned. Attempts that decided
- * nothing (idle, abandoned, origin's fault) are not asked. */
-export function sensorFault(attempts: readonly Attributed<Attempt>[]): SensorFault | null {
+/** The newest change of each sensor is looked at; in the order of sensors. Attempts that decided nothing (idle,
+ * abandoned, origin's fault) are not asked. */
+export function sensorFaults(attempts: readonly Attributed<Attempt>[]): SensorFault[] {
   const bySensor = Map.groupBy(attempts.flatMap(see), ({ fact }) => fact.sensor_id)
-  let last: SensorFault | null = null
-  for (const sensor of [...bySensor.keys()].sort()) {
-    const fault = faultOf((bySensor.get(sensor) ?? []).sort(byTime))
-    if (fault && (last === null || fault.since_ms > last.since_ms)) last = fault
-  }
-  return last
+  return [...bySensor.keys()]
+    .sort()
+    .flatMap((sensor) => faultOf((bySensor.get(sensor) ?? []).sort(byTime)) ?? [])
+}
+
+/** One string for a sensor in an epoch: a fault is of one sensor, and of what it did since its change. */
+export function faultKey(of: Epoch & { sensor_id: string }): string {
+  return `${epochKey(of)}|${of.sensor_id}`
+}
+
+/** Whether any of these was refused where a sensor was at fault (`faultKey`): then the refusals of the key say nothing. */
+export function isSilenced(
+  attempts: readonly Pick<Sighting<Attempt>, "fact">[],
+  faults: ReadonlySet<string>,
+): boolean {
+  if (faults.size === 0) return false
+  return attempts.some(({ fact }) => isRefusal(fact.outcome) && faults.has(faultKey(fact)))
 }
 
 function faultOf(seen: readonly Seen[]): SensorFault | null {
@@ -81,6 +98,7 @@ function faultOf(seen: readonly Seen[]): SensorFault | null {
   const rose = refused_after >= SHARE_AFTER && refused_after >= RISE * refused_before
   if (!rose || devices < DEVICES_MIN || destinations < DESTINATIONS_MIN) return null
   return {
+    key: faultKey(newest.fact),
     sensor_id: newest.fact.sensor_id,
     tenant: newest.fact.tenant,
     site: newest.fact.site,
@@ -88,6 +106,7 @@ function faultOf(seen: readonly Seen[]): SensorFault | null {
     after: { issuing_ca: newest.fact.issuing_ca, sensor_config: newest.fact.sensor_config },
     since_ms: first.start,
     last_ms: newest.start,
+    last_refused_ms: refused.at(-1)?.start ?? newest.start,
     devices,
     destinations,
     refused_before,
@@ -148,7 +167,7 @@ export function sensorFaultFinding(fault: SensorFault): Finding {
       `Refusals rose from ${percent(fault.refused_before)} to ${percent(fault.refused_after)} of the pairs ` +
         `of device and destination after a change of CA or configuration: ${fault.devices} devices, ` +
         `${fault.destinations} destinations.`,
-      "Nothing is accused while it lasts. Look at the CA's distribution and the leaf's profile.",
+      "Nothing that it saw refused is accused while it lasts. Look at the CA's distribution and the leaf's profile.",
     ],
     confounders_ruled_out: [],
     would_raise: [],

@@ -13,7 +13,8 @@ import { isSameRecord } from "./same-record.ts"
 /**
  * A finding that is no longer found is closed, unless its key is now spliced by a bypass: then it is
  * held, because refusals stopped only for want of inspection. What has drifted under the bypass since is
- * added to its reasons.
+ * added to its reasons. While a fault of the sensor silences a part of the device, what was found before and is
+ * not found now stands as it is: the fault says nothing about it.
  */
 export function settle(
   previous: readonly Finding[],
@@ -27,7 +28,8 @@ export function settle(
       .filter((judgement) => judgement.verdict === "held-by-bypass")
       .map(({ key, reasons }) => [placeOf(key), driftReasons(reasons)]),
   )
-  const earlier = previous.flatMap((finding): Finding[] => {
+  const absent = judged.silenced ? [] : previous
+  const earlier = absent.flatMap((finding): Finding[] => {
     if (found.has(finding.id) || finding.state === "closed") return []
     const drift = bypassed.get(placeOf(finding.key))
     const now: Finding = drift

@@ -120,6 +120,14 @@ interface Place {
 /** Destinations, User-Agents and owners remembered; beyond it all are forgotten, and asked again. */
 const mostRemembered = 20_000
 
+/** Until it was closed, in milliseconds. Of one whose end nobody wrote down: for ever if it was of use, else
+ * until the last that is known of it. */
+function lengthOf({ phases, outcome }: Attempt): number {
+  if (phases.closed) return phases.closed.ms
+  if (outcome === "accepted" || outcome === "idle") return Number.POSITIVE_INFINITY
+  return Object.values(phases).reduce((last, phase) => Math.max(last, phase?.ms ?? 0), 0)
+}
+
 /** Makes sightings one by one; version, epoch and cut are what the other sightings say, and set later. Owned
  * state: what was asked once need not be asked again, be it of another device. */
 export class SightingMaker {
@@ -135,12 +143,12 @@ export class SightingMaker {
   }
 
   attempt({ fact, who }: Attributed<Attempt>): Sighting<Attempt> {
-    const { closed, certificate, first_data } = fact.phases
+    const { certificate, first_data } = fact.phases
     const start = Date.parse(fact.observed_at)
     const seen = this.#facts.attempt(fact)
     return {
       ...this.#common(fact, who, start),
-      end: start + (closed?.ms ?? Number.POSITIVE_INFINITY),
+      end: start + lengthOf(fact),
       alive: fact.outcome === "accepted" ? start + (first_data?.ms ?? 0) : null,
       beforeCertificate: certificate === null,
       fact: seen,

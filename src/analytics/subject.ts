@@ -108,6 +108,11 @@ export function isCaAbsent({ judgement, evidence, device }: Subject): boolean {
   return postureAt(device.postures, last, judgement.key.profile)?.inspection_ca === "absent"
 }
 
+/** `refuses-here` and what needs no refusal are what they are without a control flow, too. */
+function restsOnControl({ verdict, control_used }: Subject["judgement"]): boolean {
+  return control_used.length > 0 && verdict !== "refuses-here"
+}
+
 /** Ceilings that hold in both analytics, whatever the table says (docs/analytics.md). */
 export function ceilings(subject: Subject, threshold: number): Ceiling[] {
   const { judgement, evidence, platformHost, doubt } = subject
@@ -117,7 +122,7 @@ export function ceilings(subject: Subject, threshold: number): Ceiling[] {
   if (judgement.app === "unknown") found.push({ at: "low", why: "the app is not known" })
   if (judgement.device !== "bound")
     found.push({ at: "low", why: `the device's binding is ${judgement.device}` })
-  if (judgement.control_used.length > 0 && judgement.control_strong.length === 0)
+  if (restsOnControl(judgement) && judgement.control_strong.length === 0)
     found.push({ at: "medium", why: "the control flows were only weakly used" })
   if (doubt !== null && judgement.verdict === "probable")
     found.push({ at: "low", why: "trust of our CA is not shown around the refusals" })

@@ -14,6 +14,8 @@ export const OPAQUE_HOURS = 3
 
 export interface Circumstances {
   qualifying: Qualifying | null
+  /** Other domains for which the app, observed, is known to trust us: one alone qualifies nothing. */
+  acceptedByApp: readonly string[]
   /** Why the qualifying acceptance does not carry `confirmed`, in words (trust-around.ts). */
   doubt: string | null
   /** Held down to `suspected` at most, and why. */
@@ -69,29 +71,26 @@ export function verdictOf(key: KeyEvidence, seen: Circumstances, settings: Scope
 /** Enough refusals, none accepted: how far do differential and control carry? */
 function againstDestination(key: KeyEvidence, seen: Circumstances, refused: string): Verdict {
   const { used, strong, failed, refusalAfter } = key.control
-  if (failed.length > 0 && used.length === 0)
+  if (used.length === 0 && isBroken(failed))
     return say(
       "broken-or-other",
       [refused, `Without inspection it failed too, ${times(failed.length)}.`],
       "A session that works without inspection.",
     )
-  if (!seen.qualifying)
-    return say(
-      "refuses-here",
-      [refused, "Nothing shows that this actor trusts our CA elsewhere."],
-      "An acceptance of our CA at two other registrable domains by the same app and stack; mobile EDR " +
-        "or a CONNECT User-Agent tells the app, on iOS a posture that trusts the CA will do.",
-    )
-  const reasons = [refused, qualifyingWords(seen.qualifying)]
+  const controls =
+    used.length === 0
+      ? []
+      : [
+          `Without inspection it worked ${times(used.length)}, ${strong.length} of them strongly used.`,
+        ]
+  if (!seen.qualifying) return refusesHere(refused, controls, seen)
+  const reasons = [refused, qualifyingWords(seen.qualifying), ...controls]
   if (used.length === 0)
     return say(
       "suspected",
       reasons,
       "A control flow: a trial splice, or flows around the proxy (Zeek, Suricata, import).",
     )
-  reasons.push(
-    `Without inspection it worked ${times(used.length)}, ${strong.length} of them strongly used.`,
-  )
   if (seen.ceilings.length > 0)
     return say(
       "suspected",
@@ -114,6 +113,25 @@ function againstDestination(key: KeyEvidence, seen: Circumstances, refused: stri
       ? "A refusal after a control flow: the next inspected connection tells."
       : "A second strongly used control flow (200 bytes each way): a trial supplies it.",
   )
+}
+
+function refusesHere(refused: string, controls: string[], { acceptedByApp }: Circumstances) {
+  const [domain] = acceptedByApp
+  const elsewhere =
+    domain === undefined
+      ? "Nothing shows that this actor trusts our CA elsewhere."
+      : `The same app accepted our CA for ${domain}; one domain alone may be one that it opted in for.`
+  const lacking =
+    domain === undefined
+      ? "An acceptance of our CA at two other registrable domains by the same app and stack; mobile EDR " +
+        "or a CONNECT User-Agent tells the app, on iOS a posture that trusts the CA will do."
+      : "An acceptance of our CA at one more registrable domain by the same app and stack."
+  return say("refuses-here", [refused, elsewhere, ...controls], lacking)
+}
+
+/** A session that was set up and not used may be a spare socket: one of them says too little. */
+function isBroken(failed: KeyEvidence["control"]["failed"]): boolean {
+  return failed.length >= 2 || failed.some(({ fact }) => fact.verdict === "failed")
 }
 
 /** Many names of one domain, each refused too seldom (rotated-names.ts). */
@@ -207,6 +225,8 @@ function droppedWords({ dropped }: KeyEvidence): string[] {
   const words: string[] = []
   if (dropped.spare > 0) words.push(`${dropped.spare} unused spare sockets do not count.`)
   if (dropped.network > 0) words.push(`${dropped.network} resets fell into a network window.`)
+  if (dropped.lostRace > 0)
+    words.push(`${dropped.lostRace} lost a race against a session around the proxy.`)
   if (dropped.weakAlone > 0) words.push(`${dropped.weakAlone} weak refusals stand alone.`)
   return words
 }

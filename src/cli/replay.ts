@@ -12,6 +12,7 @@ import { Duration } from "../record/duration.ts"
 import type { Finding } from "../record/finding.ts"
 import { dataConfig, dataFlags } from "./data-flags.ts"
 import { writerTo } from "./export/export-records.ts"
+import { otherTenantsLine } from "./other-tenants.ts"
 import { type SetKey, withSettings } from "./replay/changed-settings.ts"
 import { compare, withoutPassing } from "./replay/compare.ts"
 import { progressTo } from "./replay/progress.ts"
@@ -70,7 +71,10 @@ function replayed(
   const head = headOf(outcome, changed, fromPhases)
   if (values.compare)
     return [compared(values.json === true, examples, head, outcome, twice ? null : store)]
-  return values.json ? lines(findings) : [findingsText(head, findings)]
+  if (!values.json) return [findingsText(head, findings)]
+  const others = otherTenantsLine(head.other_tenants, head.tenant)
+  if (others !== null) process.stderr.write(`replay: ${others}\n`)
+  return lines(findings)
 }
 
 /** Without other settings to compare with: with what is stored. */
@@ -103,6 +107,8 @@ function headOf(outcome: Replayed, set: readonly SetKey[], fromPhases: boolean):
     from: new Date(outcome.from).toISOString(),
     to: new Date(outcome.to).toISOString(),
     records: outcome.records,
+    tenant: outcome.tenant,
+    other_tenants: outcome.other_tenants,
     judgements: outcome.lanes.reduce((sum, { judgements }) => sum + judgements, 0),
     set,
     outcomes_changed: fromPhases ? (lane?.outcomes_changed ?? 0) : null,

@@ -42,7 +42,8 @@ function wishOf(finding: Finding, store: Store): Wish {
     key,
     verdict,
     device,
-    sni: last?.sni ?? null,
+    // Of many names of one domain none comes again.
+    sni: key.destination.startsWith("*.") ? null : (last?.sni ?? null),
     // No finding stores it; those that are looked at need none.
     app_accepts: 0,
     upstream_verified: refusals.some(({ upstream }) =>

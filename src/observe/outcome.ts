@@ -76,11 +76,7 @@ function ofAlert(facts: AttemptFacts): OutcomeJudgement | null {
   if (meaning === "closing") return null
   if (!facts.phases.certificate || meaning === "negotiation") return plain("not-negotiated")
   if (meaning === "validity") return plain("validity")
-  return {
-    outcome: "refused-alert",
-    strength: meaning === "strong-refusal" ? "strong" : "weak",
-    mark: null,
-  }
+  return refusal("refused-alert", facts)
 }
 
 /** Finished, and not one byte of the application. */
@@ -105,9 +101,35 @@ function ofInterruption(facts: AttemptFacts): OutcomeJudgement {
   return refusal(facts.end === "rst" ? "refused-reset" : "refused-close", facts)
 }
 
-/** Behind something that ends TCP a close or a reset may be its own doing. */
 function refusal(outcome: Outcome, facts: AttemptFacts): OutcomeJudgement {
-  return { outcome, strength: facts.transport === "relayed" ? "weak" : "strong", mark: null }
+  return { outcome, strength: strengthOf(outcome, facts), mark: null }
+}
+
+/** How much an outcome counts against our certificate, by whatever it was called so; null if it does not. */
+export function strengthOf(
+  outcome: Outcome,
+  { alert, transport }: Pick<AttemptFacts, "alert" | "transport">,
+): Attempt["strength"] {
+  switch (outcome) {
+    case "refused-alert":
+      return alert !== null && alertMeaning(alert) === "strong-refusal" ? "strong" : "weak"
+    // Behind something that ends TCP a close or a reset may be its own doing.
+    case "refused-close":
+    case "refused-reset":
+    case "refused-after-handshake":
+      return transport === "relayed" ? "weak" : "strong"
+    case "accepted":
+    case "idle":
+    case "validity":
+    case "not-negotiated":
+    case "origin-failed":
+    case "origin-wants-client-certificate":
+    case "abandoned":
+    case "timed-out":
+    case "not-tls":
+    case "blocked":
+      return null
+  }
 }
 
 function plain(outcome: Outcome, mark: OutcomeJudgement["mark"] = null): OutcomeJudgement {

@@ -62,9 +62,9 @@ export interface JudgementContext {
   baselines: Baselines
   /** What has become different under a bypass: id of its register entry -> drifts, oldest first. */
   drifts: LookUp<Drift[]>
-  /** True from a change of CA, leaf profile or configuration on which refusals rose across devices
-   * and destinations: nothing is accused, the operator is paged. */
-  sensor_fault: boolean
+  /** Sensors whose refusals rose across devices and destinations with a change of CA, leaf profile or
+   * configuration, each in the epoch since (`faultKey`): keys that were refused there are not accused. */
+  sensor_fault: ReadonlySet<string>
   /** Event time up to which evidence is complete, in epoch milliseconds. */
   now: number
 }

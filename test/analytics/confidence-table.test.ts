@@ -67,17 +67,42 @@ t.test("each verdict has its letter, or none", async (t) => {
   })
 })
 
-t.test("the doc quotes the channels as the code does", async (t) => {
-  for (const name of ["an1725", "an1726"]) {
-    const code = readFileSync(new URL(`../../src/analytics/${name}.ts`, import.meta.url), "utf8")
-    const quotes = [...code.matchAll(/NSM:|MobileEDR:telemetry: |MDMLog: /g)]
-    t.ok(quotes.length >= 4)
-    const words = code.replaceAll(/\n \* ?/g, " ").replaceAll(/\s+/g, " ")
-    for (const [, quote = ""] of doc.matchAll(/(?:telemetry|MDMLog|Flow|Inspection): "([^"]+)"/g)) {
-      const other = name === "an1725" ? "an1726" : "an1725"
-      const section = doc.slice(0, doc.indexOf(quote)).includes("## AN1726") ? "an1726" : "an1725"
-      if (section === other) continue
-      t.ok(words.includes(quote), `${name}: ${quote.slice(0, 40)}`)
-    }
+interface Quote {
+  analytic: string
+  log_source: string
+  channel: string
+}
+
+/** Each log source with what is quoted of it, as `NSM:Flow: "..."` in a comment or a table. */
+function quoted(analytic: string, text: string): Quote[] {
+  const words = text.replaceAll(/\n \* ?/g, " ").replaceAll(/\s+/g, " ")
+  return [...words.matchAll(/([A-Za-z]+:(?:telemetry|MDMLog|Flow|Inspection)): "([^"]+)"/g)].map(
+    ([, log_source = "", channel = ""]) => ({ analytic, log_source, channel }),
+  )
+}
+
+const analytics = ["AN1725", "AN1726"]
+const catalogue: { channels: Quote[] } = JSON.parse(
+  readFileSync(new URL("fixtures/attack-channels.json", import.meta.url), "utf8"),
+)
+
+t.test("the code quotes every channel of the catalogue, and no other words", async (t) => {
+  for (const name of analytics) {
+    const file = new URL(`../../src/analytics/${name.toLowerCase()}.ts`, import.meta.url)
+    const published = catalogue.channels.filter(({ analytic }) => analytic === name)
+    t.ok(published.length >= 4, name)
+    t.strictSame(inOrder(quoted(name, readFileSync(file, "utf8"))), inOrder(published), name)
   }
 })
+
+t.test("the doc quotes every channel of the catalogue, and no other words", async (t) => {
+  for (const name of analytics) {
+    const section = doc.split(/^## /m).find((each) => each.startsWith(name)) ?? ""
+    const published = catalogue.channels.filter(({ analytic }) => analytic === name)
+    t.strictSame(inOrder(quoted(name, section)), inOrder(published), name)
+  }
+})
+
+function inOrder(quotes: readonly Quote[]): string[] {
+  return quotes.map((quote) => Object.values(quote).join(" | ")).sort()
+}

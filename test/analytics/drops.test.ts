@@ -4,8 +4,27 @@ import { sightings } from "../../src/analytics/sighting.ts"
 import type { Attempt } from "../../src/record/attempt.ts"
 import { Outcome } from "../../src/record/attempt.ts"
 import type { Flow } from "../../src/record/flow.ts"
-import { attempt, by, context, evidence, flow, MINUTE, SECOND } from "../support/records.ts"
-import { findTarget, judgeTarget, refusedAt, seenAt, settings, target } from "./worlds.ts"
+import {
+  attempt,
+  by,
+  context,
+  evidence,
+  flow,
+  MINUTE,
+  SECOND,
+  who,
+  zeekFlow,
+} from "../support/records.ts"
+import {
+  acceptsElsewhere,
+  confirmedWorld,
+  findTarget,
+  judgeTarget,
+  refusedAt,
+  seenAt,
+  settings,
+  target,
+} from "./worlds.ts"
 
 t.test("only refusals speak against our certificate", async (t) => {
   t.same(Outcome.options.filter(isRefusal), [
@@ -208,4 +227,51 @@ t.test("refusals of a network window give no finding", async (t) => {
   t.equal(judgeTarget(given).verdict, "undetermined")
   t.match(judgeTarget(given).reasons.join(), /3 resets fell into a network window/)
   t.equal(findTarget(given), undefined)
+})
+
+t.test("who loses a race against a way around us has refused nothing", async (t) => {
+  const close = { outcome: "refused-close" } as const
+  const around = (ms: number) =>
+    [1, 3, 5, 12].map((minute) => by(zeekFlow(target, minute * MINUTE + ms)))
+  const rows: [name: string, attempts: ReturnType<typeof refusedAt>, flowAt: number, is: string][] =
+    [
+      ["QUIC began just before", refusedAt([1, 3, 5, 12], close), -300, "undetermined"],
+      ["both at once", refusedAt([1, 3, 5, 12], close), 0, "undetermined"],
+      ["after Certificate", refusedAt([1, 3, 5, 12], close), 150, "undetermined"],
+      ["reset", refusedAt([1, 3, 5, 12], { outcome: "refused-reset" }), 20, "undetermined"],
+      [
+        "after Finished",
+        refusedAt([1, 3, 5, 12], { outcome: "refused-after-handshake" }),
+        20,
+        "undetermined",
+      ],
+      ["gone around us after the refusal", refusedAt([1, 3, 5, 12], close), 700, "confirmed"],
+      ["long before, for something else", refusedAt([1, 3, 5, 12], close), -9_000, "confirmed"],
+      ["an alert is nobody's race", refusedAt([1, 3, 5, 12]), 0, "confirmed"],
+    ]
+  for (const [name, attempts, flowAt, verdict] of rows) {
+    const accepted = [...acceptsElsewhere(), ...acceptsElsewhere(who(), {}, ["c.example.org"])]
+    const given = evidence({ attempts: [...accepted, ...attempts], flows: around(flowAt) })
+    t.equal(judgeTarget(given).verdict, verdict, name)
+  }
+})
+
+t.test("whoever refuses a leaf that failed our own check is right to", async (t) => {
+  const world = confirmedWorld()
+  const bad = world.attempts.map(({ fact, who }) => ({
+    who,
+    fact: fact.strength === null ? fact : { ...fact, leaf_check: "name-not-covered" as const },
+  }))
+  t.equal(judgeTarget(world).verdict, "confirmed")
+  t.not(judgeTarget({ ...world, attempts: bad }).verdict, "confirmed")
+  t.equal(judgeTarget({ ...world, attempts: bad }).refusals.length, 0)
+})
+
+t.test("refusals of which nobody wrote down the end are tries of their own", async (t) => {
+  const world = confirmedWorld()
+  const open = world.attempts.map(({ fact, who }) => ({
+    who,
+    fact: { ...fact, phases: { ...fact.phases, closed: null } },
+  }))
+  t.equal(judgeTarget({ ...world, attempts: open }).verdict, "confirmed")
 })

@@ -2,6 +2,7 @@ import fc from "fast-check"
 import t from "tap"
 import { isSurer } from "../../src/analytics/confidence.ts"
 import { judgeDevice } from "../../src/analytics/judge.ts"
+import { faultKey } from "../../src/analytics/sensor-fault.ts"
 import type { DeviceEvidence } from "../../src/record/attributed.ts"
 import { Finding } from "../../src/record/finding.ts"
 import {
@@ -9,6 +10,7 @@ import {
   appEvent,
   attempt,
   by,
+  ca1,
   context,
   dayStart,
   device,
@@ -192,10 +194,12 @@ t.test("a stack that accepts nothing around the refusals sends nothing on iOS", 
   t.equal(finding?.confidence, "low")
 })
 
-t.test("while the sensor is at fault there is no finding", async (t) => {
+t.test("while the sensor that recorded the refusals is at fault there is no finding", async (t) => {
   const given = confirmedWorld(who(), { app_events: [pinEvent(MINUTE - 1)], postures: [posture()] })
   t.equal(findingsOf(given).length, 1)
-  t.same(findingsOf(given, { sensor_fault: true }), [])
+  const at = (sensor_id: string) => faultKey({ issuing_ca: ca1, sensor_config: "c1", sensor_id })
+  t.same(findingsOf(given, { sensor_fault: new Set([at("s1")]) }), [])
+  t.same(findingsOf(given, { sensor_fault: new Set([at("s2")]) }), findingsOf(given))
 })
 
 t.test("a laptop or an unknown platform gives no ATT&CK id and nothing above low", async (t) => {

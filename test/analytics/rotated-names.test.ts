@@ -1,10 +1,12 @@
 import t from "tap"
 import { judgeScope } from "../../src/analytics/scope.ts"
+import { faultKey } from "../../src/analytics/sensor-fault.ts"
 import { lacking } from "../../src/policy/trial/why-not-armed.ts"
 import type { Outcome } from "../../src/record/attempt.ts"
 import {
   attempt,
   by,
+  ca1,
   context,
   device,
   evidence,
@@ -76,7 +78,15 @@ t.test("a domain is not rolled up where its names tell otherwise", async (t) => 
       "other names of no domain in common",
       iphone(["a.b1.example", "a.b2.example", "a.b3.example"]),
     ],
-    ["a sensor fault", iphone(rotated), { sensor_fault: true }],
+    [
+      "a sensor fault",
+      iphone(rotated),
+      {
+        sensor_fault: new Set([
+          faultKey({ issuing_ca: ca1, sensor_config: "c1", sensor_id: "s1" }),
+        ]),
+      },
+    ],
     [
       "no acceptance around them",
       { ...iphone(rotated), attempts: iphone(rotated).attempts.slice(6) },

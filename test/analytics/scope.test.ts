@@ -2,6 +2,7 @@ import fc from "fast-check"
 import t from "tap"
 import { elsewhereKey } from "../../src/analytics/fleet-keys.ts"
 import { judgeScope } from "../../src/analytics/scope.ts"
+import { faultKey } from "../../src/analytics/sensor-fault.ts"
 import { AnalyticsSettings } from "../../src/analytics/settings.ts"
 import type { DeviceEvidence, JudgementContext } from "../../src/record/attributed.ts"
 import { RegisterEntry } from "../../src/record/register-entry.ts"
@@ -10,6 +11,7 @@ import {
   bank,
   baselined,
   by,
+  ca1,
   ca2,
   context,
   device,
@@ -330,12 +332,20 @@ const verdicts: VerdictRow[] = [
     verdict: "broken-or-other",
   },
   {
-    name: "a control flow closed unused at once failed too",
+    name: "control flows closed unused at once failed too",
+    given: evidence({
+      attempts: [...acceptsElsewhere(), ...refusedEnough],
+      flows: trialAt([6, 7], { verdict: "established-unused", strong: false, duration_ms: 300 }),
+    }),
+    verdict: "broken-or-other",
+  },
+  {
+    name: "one control flow closed unused says nothing yet",
     given: evidence({
       attempts: [...acceptsElsewhere(), ...refusedEnough],
       flows: trialAt([6], { verdict: "established-unused", strong: false, duration_ms: 300 }),
     }),
-    verdict: "broken-or-other",
+    verdict: "suspected",
   },
   {
     name: "a spare socket in the trial is not a failed control flow",
@@ -440,7 +450,9 @@ const verdicts: VerdictRow[] = [
   {
     name: "while the sensor is at fault nothing is said about refusals",
     given: confirmedWorld(),
-    context: { sensor_fault: true },
+    context: {
+      sensor_fault: new Set([faultKey({ issuing_ca: ca1, sensor_config: "c1", sensor_id: "s1" })]),
+    },
     verdict: "undetermined",
     reason: /change of our own/,
   },

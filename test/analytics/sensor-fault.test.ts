@@ -1,8 +1,13 @@
 import t from "tap"
-import { sensorFault, sensorFaultFinding } from "../../src/analytics/sensor-fault.ts"
+import {
+  faultKey,
+  isSilenced,
+  sensorFaultFinding,
+  sensorFaults,
+} from "../../src/analytics/sensor-fault.ts"
 import type { Attempt } from "../../src/record/attempt.ts"
 import { Finding } from "../../src/record/finding.ts"
-import { attempt, by, ca2, MINUTE, someone } from "../support/records.ts"
+import { attempt, by, ca2, dayStart, MINUTE, someone } from "../support/records.ts"
 
 type Outcome = Attempt["outcome"]
 
@@ -80,18 +85,48 @@ const rows = [
 
 t.test("a sensor fault is a rise of refusals across the fleet after our own change", async (t) => {
   for (const { name, attempts, fault } of rows) {
-    t.equal(sensorFault(attempts) !== null, fault, name)
-    t.strictSame(sensorFault([...attempts].reverse()), sensorFault(attempts), `${name}: any order`)
+    t.equal(sensorFaults(attempts).length, fault ? 1 : 0, name)
+    const backwards = sensorFaults([...attempts].reverse())
+    t.strictSame(backwards, sensorFaults(attempts), `${name}: any order`)
   }
 })
 
 t.test("a change at one sensor does not blame another", async (t) => {
   const other = fleet(60, "refused-alert", { ...newCa, sensor_id: "s2" })
-  t.equal(sensorFault([...calm, ...other]), null)
+  t.strictSame(sensorFaults([...calm, ...other]), [])
+})
+
+t.test("two sensors at fault are two faults, each of its own last refusal", async (t) => {
+  const at = (sensor_id: string, from: number) => [
+    ...fleet(0, "accepted", { sensor_id }),
+    ...fleet(from, "refused-alert", { ...newCa, sensor_id }),
+    ...fleet(from + 1, "idle", { ...newCa, sensor_id }),
+    ...fleet(from + 2, "accepted", { ...newCa, sensor_id }, { devices: 1, destinations: 1 }),
+  ]
+  const faults = sensorFaults([...at("s2", 50), ...at("s1", 60)])
+  const minutes = (ms: number) => Math.round((ms - dayStart) / MINUTE)
+  t.strictSame(
+    faults.map(({ sensor_id, last_refused_ms }) => [sensor_id, minutes(last_refused_ms)]),
+    [
+      ["s1", 60],
+      ["s2", 50],
+    ],
+  )
+})
+
+t.test("only refusals at the sensor at fault, in the epoch since its change, are silenced", (t) => {
+  const faults = new Set([faultKey({ sensor_id: "s1", sensor_config: "c1", issuing_ca: ca2 })])
+  const silenced = (outcome: Outcome, over: Partial<Attempt>) =>
+    isSilenced([by(attempt("www.site0.example", 0, outcome, over))], faults)
+  t.equal(silenced("refused-alert", newCa), true)
+  t.equal(silenced("accepted", newCa), false, "an acceptance there")
+  t.equal(silenced("refused-alert", {}), false, "before the change")
+  t.equal(silenced("refused-alert", { ...newCa, sensor_id: "s2" }), false, "at another sensor")
+  t.end()
 })
 
 t.test("the fault becomes a finding that pages the operator", async (t) => {
-  const fault = sensorFault([...calm, ...fleet(60, "refused-alert", newCa)])
+  const [fault] = sensorFaults([...calm, ...fleet(60, "refused-alert", newCa)])
   if (!fault) throw new Error("no fault")
   const finding = sensorFaultFinding(fault)
   t.strictSame(Finding.parse(finding), finding)

@@ -1,9 +1,10 @@
 import t from "tap"
 import { judgeDevice } from "../../src/analytics/judge.ts"
+import { faultKey } from "../../src/analytics/sensor-fault.ts"
 import { settle } from "../../src/analytics/settle.ts"
 import type { JudgementContext } from "../../src/record/attributed.ts"
 import { Drift } from "../../src/record/drift.ts"
-import { at, context, evidence, MINUTE } from "../support/records.ts"
+import { at, ca1, context, evidence, MINUTE } from "../support/records.ts"
 import { confirmedWorld, refusedAt, seenAt, settings, trialAt } from "./worlds.ts"
 
 const world = confirmedWorld()
@@ -40,6 +41,19 @@ t.test("a finding is stored, updated, closed or held", async (t) => {
     ["closed"],
   )
 })
+
+t.test(
+  "what was found before a fault of the sensor stands as it is while that lasts",
+  async (t) => {
+    const at = { sensor_config: "c1", issuing_ca: ca1 }
+    const faultAt = (sensor_id: string) => ({
+      sensor_fault: new Set([faultKey({ ...at, sensor_id })]),
+    })
+    t.same(settle(before, judge(world, faultAt("s1"))), [])
+    const more = { ...world, attempts: [...world.attempts, ...refusedAt([20])] }
+    t.match(settle(before, judge(more, faultAt("s2"))), [{ id: before[0]?.id, state: "open" }])
+  },
+)
 
 t.test("a closed finding stays closed until it is found again", async (t) => {
   const closed = before.map((finding) => ({ ...finding, state: "closed" as const }))

@@ -9,6 +9,7 @@ import { refusedAt, seenAt, settings, trialAt } from "./worlds.ts"
 
 const plain: Circumstances = {
   qualifying: null,
+  acceptedByApp: [],
   doubt: null,
   ceilings: [],
   everything: null,

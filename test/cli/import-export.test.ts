@@ -66,6 +66,13 @@ function comesInAsItStands(record: RecordOf[Kind]): RegisterEntry {
   return { ...ours, scope: narrow, expires_at: iso(ten + 60_000) }
 }
 
+/** A refusal has a strength, and nothing else has. */
+function strengthFits(record: RecordOf[Kind]): RecordOf[Kind] {
+  const one = record as RecordOf["attempts"]
+  if (!one.outcome.startsWith("refused-")) return { ...one, strength: null }
+  return { ...one, strength: one.strength ?? "weak" }
+}
+
 /** What people say ends within a year, if it ends. */
 function withinAYear(record: RecordOf[Kind]): RecordOf[Kind] {
   const ends = ["expires_at", "review_at"].filter((field) => Reflect.get(record, field))
@@ -82,6 +89,7 @@ t.test(
       if (kind === "register") one.putRegister(records.map(comesInAsItStands), "test", ten)
       else if (kind === "labels" || kind === "coverage-acceptances")
         one.append(kind, records.map(withinAYear) as never)
+      else if (kind === "attempts") one.append(kind, records.map(strengthFits) as never)
       else one.append(kind, records as never)
       t.ok([...one.all(kind)].length >= 30, kind)
     }
@@ -97,6 +105,73 @@ t.test(
       [],
     )
     t.ok((await exported(two, imports)) === first, "importing twice changes nothing")
+  },
+)
+
+t.test("a refusal without a strength gets the one that its outcome has by the facts", async (t) => {
+  const cases: [string, object, string][] = [
+    ["an alert that is about the certificate", { outcome: "refused-alert", alert: 48 }, "strong"],
+    ["an alert that may be", { outcome: "refused-alert", alert: 40 }, "weak"],
+    ["an alert of unknown number", { outcome: "refused-alert", alert: 200 }, "weak"],
+    ["an alert that is not told", { outcome: "refused-alert", alert: null }, "weak"],
+    [
+      "an alert behind a relay",
+      { outcome: "refused-alert", alert: 48, transport: "relayed" },
+      "strong",
+    ],
+    ["a close", { outcome: "refused-close" }, "strong"],
+    ["a close behind a relay", { outcome: "refused-close", transport: "relayed" }, "weak"],
+    ["a reset", { outcome: "refused-reset" }, "strong"],
+    ["a reset behind a relay", { outcome: "refused-reset", transport: "relayed" }, "weak"],
+    ["after the handshake", { outcome: "refused-after-handshake" }, "strong"],
+    [
+      "facts that tell another outcome",
+      { outcome: "refused-close", client_app_bytes: 900, client_turns: 3 },
+      "strong",
+    ],
+  ]
+  const store = newStore(t)
+  const lines = cases.map(([, facts], n) =>
+    JSON.stringify({ record: "attempt", ...attempt(`a${n}`), ...facts, strength: null }),
+  )
+  const { messages, exitCode } = await imported(t, store, "in.ndjson", lines.join("\n"))
+  t.same([messages, exitCode], [[], 0])
+  for (const [n, [what, facts, strength]] of cases.entries())
+    t.match(store.get("attempts", `a${n}`), { ...facts, strength }, what)
+  const again = await imported(t, store, "again.ndjson", lines.join("\n"))
+  t.equal(again.text, `attempts: ${cases.length} known\n`)
+})
+
+t.test("a strength that is given stands, and what is no refusal has none", async (t) => {
+  const store = newStore(t)
+  const given = { ...attempt("given"), outcome: "refused-close", strength: "weak" }
+  const none = { ...attempt("none"), outcome: "accepted", strength: "strong" }
+  const lines = [given, none].map((one) => JSON.stringify({ record: "attempt", ...one }))
+  const { messages, text } = await imported(t, store, "in.ndjson", lines.join("\n"))
+  t.match(messages, [/^in.ndjson:2: strength: strong is left out: accepted is no refusal/])
+  t.equal(text, "attempts: 2 added\n")
+  t.match(store.get("attempts", "given"), given)
+  t.match(store.get("attempts", "none"), { outcome: "accepted", strength: null })
+})
+
+t.test(
+  "records of other tenants are stored, and it is told that they are not judged",
+  async (t) => {
+    const store = newStore(t)
+    const of = (tenant: string, id: string) =>
+      JSON.stringify({ record: "attempt", ...attempt(id), tenant })
+    const lines = [of("beta", "b1"), of("beta", "b2"), of("acme", "a"), of("g\u001bmma", "g"), "{"]
+    const { text, exitCode } = await imported(t, store, "in.ndjson", lines.join("\n"))
+    t.equal(exitCode, 1)
+    const [, , told, ...rest] = text.split("\n")
+    t.match(
+      told,
+      /^records of other tenants: 2 of beta, 1 of g\\u001bmma; they are stored but not judged here \(configuration: tenant acme\)\. .*set tenant in the configuration/,
+    )
+    t.same(rest, [""])
+    t.equal([...store.all("attempts")].length, 4)
+    const again = await imported(t, store, "in.ndjson", of("beta", "b1"))
+    t.match(again.text, /1 known\nrecords of other tenants: 1 of beta;/, "known ones as well")
   },
 )
 

@@ -338,7 +338,7 @@ export function context(over: Partial<JudgementContext> = {}): JudgementContext 
     stack_devices: new Map(),
     baselines: baselined([]),
     drifts: new Map(),
-    sensor_fault: false,
+    sensor_fault: new Set(),
     now: dayStart + 12 * HOUR,
     ...over,
   }

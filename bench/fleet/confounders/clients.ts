@@ -5,13 +5,16 @@ import { signerOf } from "../world/phones.ts"
 import { type Confounder, takePhones, takeSome } from "./confounder.ts"
 import { days, middayOf } from "./trust.ts"
 
-/** Happy eyeballs, preconnects dropped at once: finished and closed unused, beside a used one. */
+/** Happy eyeballs, preconnects dropped at once: finished and closed unused, beside a used one. Some win past the
+ * proxy (un-proxied IPv6), and drop the dial through it. */
 export const races: Confounder = {
   name: "races",
   usual: 0.15,
   spoil(world, rate, random) {
     for (const place of takeSome(world.places, rate, random)) {
       place.losers = random.between(0.1, 0.6)
+      place.directShare = random.between(0.05, 0.3)
+      place.raceShare = random.between(0.3, 1)
       world.labels.push({ name: "races", phone: null, app: null, host: place.host })
     }
   },

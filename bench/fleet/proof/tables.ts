@@ -22,6 +22,7 @@ export function tablesOf(worlds: readonly Ran[], head: Head): Map<string, string
     ["metrics", metricsTable(worlds)],
     ["adversaries", adversariesTable(worlds)],
     ["others", othersTable(worlds)],
+    ["undetermined", undeterminedTable(worlds)],
     ["reasons", reasonsTable(worlds)],
     ["faults", faults(worlds)],
   ])
@@ -120,8 +121,6 @@ const metrics: readonly (readonly [title: string, name: string])[] = [
   ["recall of all pins", "recall, all pins"],
   ["attribution: precision", "attribution precision"],
   ["attribution: coverage", "attribution coverage"],
-  ["alerts per 1,000 devices, day 1", "alerts per 1,000 devices, day 1"],
-  ["alerts per 1,000 devices, last day", "alerts per 1,000 devices, last day"],
   ["trial seconds for a key that had one, and day", "trial seconds per key and day"],
   ["broken sessions for a device and day", "broken sessions per device and day"],
 ]
@@ -132,7 +131,12 @@ function metricsTable(worlds: readonly Ran[]): string {
     .filter((name) => realistic.some((each) => each.test(name)))
     .sort()
   const of = (name: string) => strata.get(name) ?? []
-  const rows = metrics.map(([title, metric]) => [
+  // The first day of each world and its last, by number: strata of two days and of fourteen share no row.
+  const alerts = "alerts per 1,000 devices, day "
+  const onDays = namesOf(names.flatMap(of), alerts)
+    .sort((a, b) => Number(a) - Number(b))
+    .map((day) => [`${alerts}${day}`, `${alerts}${day}`] as const)
+  const rows = [...metrics, ...onDays].map(([title, metric]) => [
     title,
     ...names.map((name) => share(of(name), metric)),
   ])
@@ -161,6 +165,24 @@ function othersTable(worlds: readonly Ran[]): string {
   return markdown(["rule", "precision", "recall over all pins and own anchors"], rows)
 }
 
+/** What is said at last of cases that refused us, whatever the truth is: in fleets, and in all worlds. */
+function undeterminedTable(worlds: readonly Ran[]): string {
+  const fleets = worlds.filter(({ stratum }) => realistic.some((name) => name.test(stratum)))
+  const both = [fleets, worlds] as const
+  const of = (metric: string) =>
+    both.map((some) => `${total(some, metric)[0]} of ${total(some, "undetermined")[1]}`)
+  const rowsOf = (title: string, prefix: string) =>
+    namesOf(worlds, prefix).map((name) => [`${title}${name}`, ...of(`${prefix}${name}`)])
+  return markdown(
+    ["last verdict of a case that refused us", "fleets", "all worlds"],
+    [
+      ["`undetermined`, or no finding", ...both.map((some) => share(some, "undetermined"))],
+      ...rowsOf("... ", "undetermined: "),
+      ...rowsOf("", "last verdict: "),
+    ],
+  )
+}
+
 /** Why pins were not confirmed, by what was missing in the world and by what the sensor says is. */
 function reasonsTable(worlds: readonly Ran[]): string {
   const fleets = worlds.filter(({ stratum }) => realistic.some((name) => name.test(stratum)))
@@ -186,6 +208,7 @@ function share(worlds: readonly Ran[], metric: string): string {
   const isCount =
     metric.startsWith("precision") ||
     metric.startsWith("recall") ||
+    metric === "undetermined" ||
     metric.startsWith("attribution")
   const drawn = drawnBounds(strataOf(worlds, metric), new Random(metric))
   const between = isCount

@@ -6,6 +6,7 @@ import type { Alert } from "../../../src/record/alert.ts"
 import type { Finding, ScopeVerdict } from "../../../src/record/finding.ts"
 import { type Case, isEffect } from "../simulate/case-book.ts"
 import { Evidence } from "./evidence.ts"
+import { type Add, lastOf, missing, undetermined } from "./undetermined.ts"
 
 export interface Judged {
   cases: readonly Case[]
@@ -97,7 +98,13 @@ export function scoreWorld(judged: Judged): WorldScore {
     if (at !== undefined && one.first_refused !== null)
       hoursToDetection.push((at - one.first_refused) / 3_600_000)
   }
-  missing(judged, highest, evidence, add)
+  const last = lastOf(history, evidence)
+  missing(
+    cases.filter((one) => highest.get(one) !== "confirmed"),
+    last,
+    add,
+  )
+  undetermined(cases, last, add)
   others(cases, add)
 
   const sent = alerts.filter(({ news }) => news === "opened" || news === "raised")
@@ -118,8 +125,8 @@ export function scoreWorld(judged: Judged): WorldScore {
   const onDay = (number: number) =>
     sent.filter((alert) => Math.floor((Date.parse(alert.observed_at) - start) / day) === number)
       .length
-  add("alerts per 1,000 devices, day 1", onDay(0) * 1_000, phones)
-  add("alerts per 1,000 devices, last day", onDay(days - 1) * 1_000, phones)
+  for (const number of new Set([1, days]))
+    add(`alerts per 1,000 devices, day ${number}`, onDay(number - 1) * 1_000, phones)
   attribution(judged, evidence, add)
 
   const tried = cases.filter(({ trial_ms }) => trial_ms > 0)
@@ -167,33 +174,6 @@ function wordsOf(about: readonly Case[]): string {
 /** Nobody may say `confirmed` of it: no pin and no anchors of its own, or another tenant's. */
 function isNegative({ truth, foreign }: Case): boolean {
   return foreign || !isEffect(truth)
-}
-
-type Add = (name: string, part: number, whole: number) => void
-
-/** Of the pins that were never confirmed: what the last finding says is missing. */
-function missing(
-  { cases, history }: Judged,
-  highest: ReadonlyMap<Case, ScopeVerdict>,
-  evidence: Evidence,
-  add: Add,
-): void {
-  const last = new Map<Case, Finding>()
-  for (const { finding } of history)
-    for (const one of evidence.about(finding)) last.set(one, finding)
-  const open = cases.filter(
-    (one) => one.truth === "pin" && !one.foreign && highest.get(one) !== "confirmed",
-  )
-  const reasons = new Map<string, number>()
-  for (const one of open) {
-    const finding = last.get(one)
-    const reason = finding
-      ? `${finding.verdict}: ${(finding.would_raise[0] ?? "nothing named").slice(0, 60)}`
-      : "no finding"
-    reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
-  }
-  for (const [reason, count] of reasons) add(`missing: ${reason}`, count, 0)
-  add("missing", 0, open.length)
 }
 
 /** The rules of other tools, on the same cases. */

@@ -139,3 +139,15 @@ function useOf(place: Place, volume: number, random: Random): Exchange {
     lastsMs: random.skewed(3_000, 3),
   }
 }
+
+/** A splice that a trial's end cuts. */
+export function cutAt(exchange: Exchange, leftMs: number): Exchange {
+  if (exchange.kind !== "used" || exchange.lastsMs <= leftMs) return exchange
+  return { ...exchange, lastsMs: Math.max(0, leftMs) }
+}
+
+/** Whether whoever watches can tell that the client ended it: behind something that ends TCP only an alert
+ * says so. */
+export function isTold({ relayed }: Phone, exchange: Exchange): boolean {
+  return !relayed || (exchange.kind === "ended" && exchange.ending.alert !== null)
+}

@@ -7,12 +7,12 @@ import { isRefusal } from "../../../src/analytics/drops.ts"
 import type { RegisterHit } from "../../../src/evidence/tables.ts"
 import type { ConnectionFacts } from "../../../src/policy/connection-view.ts"
 import type { AppEvent } from "../../../src/record/app-event.ts"
-import type { Attempt } from "../../../src/record/attempt.ts"
+import type { Attempt, Outcome } from "../../../src/record/attempt.ts"
 import type { Flow } from "../../../src/record/flow.ts"
 import { Random } from "../random.ts"
 import { attemptOf, type Base } from "../wire/attempt-of.ts"
 import type { Exchange, Way } from "../wire/exchange.ts"
-import { flowOf } from "../wire/flow-of.ts"
+import { blockedFlow, flowOf } from "../wire/flow-of.ts"
 import { type Stack, type StackName, stacks } from "../wire/stacks.ts"
 import {
   day,
@@ -30,8 +30,9 @@ import { factsOf, fieldsOf } from "./connection-fields.ts"
 import { type Delivered, EdrAgents } from "./edr.ts"
 import { EventQueue } from "./event-queue.ts"
 import { type Gate, inspect, type Passage } from "./gate.ts"
-import { type Passed, passInspected, passSpliced, worksDirectly } from "./passing.ts"
-import { checkOf, type Meeting, refusesByChoice } from "./reaction.ts"
+import { cutAt, isTold, type Passed, passInspected, passSpliced, worksDirectly } from "./passing.ts"
+import { headStartMs, overtaken } from "./race.ts"
+import { checkOf, type Meeting, reactionToUs, refusesByChoice } from "./reaction.ts"
 import { contactsOf, type Opening, openingsOf } from "./schedule.ts"
 import { asZeekSees, seenBy } from "./tapped.ts"
 
@@ -134,10 +135,8 @@ export class Simulation {
     const host = tactics.rotates ? `${this.#random.hex(8)}.${place.host}` : place.host
     const known = this.book.of(meeting, host)
     if (contact.dials === 0) known.contacts += 1
-    if (tactics.alwaysDirect || this.#random.chance(place.quicShare)) {
-      this.#around(meeting, known, host)
-      return
-    }
+    const past = this.#past(meeting)
+    if (past !== null) return this.#around(meeting, known, host, past)
     const passed = this.#connect(meeting, known, host, contact.dials === 0)
     if (passed.works) return
     this.#again(at, phone, contact, known, passed, meeting)
@@ -178,14 +177,11 @@ export class Simulation {
 
   #connect(meeting: Meeting, known: Case, host: string, first: boolean): Passed {
     const { phone, place, at, stack } = meeting
-    const port = this.#random.int(32_768, 60_999)
-    const base = this.#base(meeting, host, port)
+    const base = this.#dial(meeting, host)
     const facts = factsOf(base, phone, stack)
-    this.#deliver(this.#edr.connected(phone, meeting.installed, at, { host, ip: place.ip, port }))
     if (checkOf(meeting) !== null)
       this.#deliver(this.#edr.checked(phone, meeting.installed, at, host))
-    // Another tenant has a sensor of its own, without trials.
-    const passage = phone.tenant === this.world.tenant ? this.#gate.decide(facts, at) : inspect
+    const passage = this.#decide(phone, facts, at)
     const way = this.#way(phone, place, at)
     if (first) this.#spare(meeting, known, host, way, passage)
     if (passage.do === "splice") return this.#splice(meeting, known, base, way, passage)
@@ -256,14 +252,12 @@ export class Simulation {
 
   /** Browsers and pools open one more; the loser of a race is dropped before it is of use. */
   #spare(meeting: Meeting, known: Case, host: string, way: Way, passage: Passage): void {
-    const { stack, phone, place, at, installed } = meeting
+    const { stack, place, at } = meeting
     const random = this.#random
     const loses = random.chance(place.losers)
     if ((!loses && !random.chance(stack.spare.share)) || passage.do === "splice") return
     const started = at + random.int(1, 300)
-    const port = random.int(32_768, 60_999)
-    const base = this.#base({ ...meeting, at: started }, host, port)
-    this.#deliver(this.#edr.connected(phone, installed, started, { host, ip: place.ip, port }))
+    const base = this.#dial({ ...meeting, at: started }, host)
     const reaction = passInspected({ ...meeting, at: started }, random)
     const exchange: Exchange =
       !reaction.refused && reaction.exchange.kind === "used"
@@ -278,17 +272,24 @@ export class Simulation {
     claimsOf(known, exchange, way, worksDirectly(meeting))
   }
 
+  /** Over what a contact goes past the sensor; null: it does not. */
+  #past({ installed, place }: Meeting): "quic" | "tcp" | null {
+    if (installed.app.tactics.alwaysDirect) return "tcp"
+    if (this.#random.chance(place.quicShare)) return "quic"
+    return place.directShare > 0 && this.#random.chance(place.directShare) ? "tcp" : null
+  }
+
   /** Seen by the network's own monitor only: QUIC, or a way past the sensor. */
-  #around(meeting: Meeting, known: Case, host: string): void {
+  #around(meeting: Meeting, known: Case, host: string, network: "quic" | "tcp"): void {
     const { place, at, stack, phone } = meeting
-    const quic = !meeting.installed.app.tactics.alwaysDirect
     const resumed = place.resumes > 0 && this.#random.chance(place.resumes)
-    const way = { ...this.#way(phone, place, at), firstContact: false, resumed }
+    const through = this.#way(phone, place, at)
+    const way = { ...through, firstContact: false, resumed }
     const { exchange } = passSpliced(meeting, this.#random)
     const { leaf: _, ...base } = this.#base(meeting, host, this.#random.int(32_768, 60_999))
     const record = flowOf(
       { ...base, ...asZeekSees },
-      { source: "zeek", control: true, register_entry: null, network: quic ? "quic" : "tcp" },
+      { source: "zeek", control: true, register_entry: null, network },
       stack,
       way,
       exchange,
@@ -296,6 +297,38 @@ export class Simulation {
     )
     this.#write({ at: at + record.duration_ms + 5_000, kind: "flows", record })
     known.spliced += 1
+    if (exchange.kind === "used") this.#overtaken(meeting, known, host, through)
+  }
+
+  /** The dial through the sensor that lost against it. Only of clients that would accept us: those that would not refuse
+   * whatever wins. The world counts no refusal, whatever the sensor takes it for. */
+  #overtaken(meeting: Meeting, known: Case, host: string, way: Way): void {
+    const { phone, place, stack, installed } = meeting
+    const random = this.#random
+    if (place.raceShare === 0 || installed.app.tactics.alwaysDirect) return
+    if (reactionToUs(meeting).kind !== "goes-on" || !random.chance(place.raceShare)) return
+    const at = meeting.at + random.int(...headStartMs)
+    const base = this.#dial({ ...meeting, at }, host)
+    const facts = factsOf(base, phone, stack)
+    if (this.#decide(phone, facts, at).do === "splice") return
+    const exchange = overtaken(random)
+    const outcome = this.#recordAttempt(known, base, stack, way, exchange, at)
+    if (isRefusal(outcome)) this.#gate.refused(facts, at)
+    claimsOf(known, exchange, way, worksDirectly(meeting))
+  }
+
+  /** From a port of its own; agents tell of it. */
+  #dial(meeting: Meeting, host: string): Base {
+    const { phone, installed, place, at } = meeting
+    const port = this.#random.int(32_768, 60_999)
+    const base = this.#base(meeting, host, port)
+    this.#deliver(this.#edr.connected(phone, installed, at, { host, ip: place.ip, port }))
+    return base
+  }
+
+  /** Another tenant has a sensor of its own, without trials. */
+  #decide(phone: Phone, facts: ConnectionFacts, at: number): Passage {
+    return phone.tenant === this.world.tenant ? this.#gate.decide(facts, at) : inspect
   }
 
   /** What flow sensors at the way of this phone make of a session of ours. */
@@ -322,39 +355,25 @@ export class Simulation {
   #blocked(meeting: Meeting, base: Base): void {
     const { leaf: _, ...shown } = base
     const began = meeting.at + this.#random.between(500, 8_000)
-    const answered = this.#random.chance(0.3)
-    const record: Flow = {
-      ...shown,
-      ...asZeekSees,
-      id: this.#id(this.book.of(meeting, meeting.place.host)),
-      observed_at: new Date(Math.round(began)).toISOString(),
-      client_port: this.#random.int(32_768, 60_999),
-      sni: null,
-      source: "zeek",
-      control: true,
-      register_entry: null,
-      network: "tcp",
-      verdict: "direct-attempted",
-      reason: answered ? "rejected" : "not answered",
-      strong: false,
-      estimated: false,
-      tls_version: null,
-      cipher: null,
-      client_bytes: 0,
-      server_bytes: 0,
-      duration_ms: answered ? 20 : 7_000,
-      end: answered ? "rst" : "timeout",
-      ended_by: answered ? "origin" : null,
-    }
+    const id = this.#id(this.book.of(meeting, meeting.place.host))
+    const record = blockedFlow({ ...shown, ...asZeekSees, id }, began, this.#random)
     this.#write({ at: began + 15_000, kind: "flows", record })
   }
 
-  #recordAttempt(known: Case, base: Base, stack: Stack, way: Way, exchange: Exchange, at: number) {
+  #recordAttempt(
+    known: Case,
+    base: Base,
+    stack: Stack,
+    way: Way,
+    exchange: Exchange,
+    at: number,
+  ): Outcome {
     const attempt = attemptOf({ ...base, id: this.#id(known) }, stack, way, exchange, this.#random)
     const isRefused = isRefusal(attempt.outcome)
     const record = isRefused ? { ...attempt, id: `${attempt.id}${refusalMark}` } : attempt
     const closed = record.phases.closed?.ms ?? (record.phases.first_data?.ms ?? 0) + 5_000
     this.#write({ at: at + closed, kind: "attempts", record })
+    return attempt.outcome
   }
 
   #base(meeting: Meeting, host: string, port: number): Base {
@@ -391,15 +410,4 @@ export class Simulation {
   #write(written: Written): void {
     this.#written.put(written.at, written)
   }
-}
-
-function cutAt(exchange: Exchange, leftMs: number): Exchange {
-  if (exchange.kind !== "used" || exchange.lastsMs <= leftMs) return exchange
-  return { ...exchange, lastsMs: Math.max(0, leftMs) }
-}
-
-/** Whether whoever watches can tell that the client ended it: behind something that ends TCP only an alert
- * says so. */
-function isTold({ relayed }: Phone, exchange: Exchange): boolean {
-  return !relayed || (exchange.kind === "ended" && exchange.ending.alert !== null)
 }

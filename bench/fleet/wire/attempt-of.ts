@@ -63,11 +63,15 @@ export function attemptOf(
     group: shown ? "X25519" : null,
     hello_fault: null,
     rtt_ms: round(way.rttMs),
-    retransmits: exchange.kind === "lost" ? random.int(1, 4) : 0,
+    retransmits: isLostOnTheWay(exchange) ? random.int(1, 4) : 0,
     leaf_check: shown ? "ok" : null,
     upstream: upstreamOf(exchange, way, alpn),
   }
   return { ...facts, ...outcomeOf(facts), token: attemptToken(facts) }
+}
+
+function isLostOnTheWay(exchange: Exchange): boolean {
+  return exchange.kind === "lost" && exchange.leftAfterMs === undefined
 }
 
 function isBeforeCertificate(exchange: Exchange): boolean {
@@ -205,7 +209,9 @@ function phaseFacts(stack: Stack, way: Way, exchange: Exchange, random: Random):
         ended_by: "sensor",
       }
     case "lost":
-      return lost(exchange, shown, way, random)
+      return exchange.leftAfterMs === undefined
+        ? lost(exchange, shown, way, random)
+        : left(exchange, exchange.leftAfterMs, shown, way, random)
   }
 }
 
@@ -229,6 +235,32 @@ function lost(
     phases: { ...phases, closed: point(rttMs + afterMs, shown.hello?.bytes_in ?? 0, 0) },
     end: how,
     ended_by: how === "timeout" ? "sensor" : "client",
+  }
+}
+
+/** Dropped by the client: before our Certificate was sent, or while that was under way or being checked. */
+function left(
+  { before, how }: Extract<Exchange, { kind: "lost" }>,
+  afterMs: number,
+  shown: Record<"hello" | "certificate" | "delivered", Phase>,
+  { rttMs }: Way,
+  random: Random,
+): PhaseFacts {
+  const { hello, certificate, delivered } = shown
+  const isShown = before === "finished"
+  const closedMs = isShown
+    ? Math.max(afterMs, certificate.ms + rttMs * random.between(0.5, 2))
+    : Math.max(afterMs, hello.ms)
+  return {
+    ...quiet,
+    phases: {
+      ...unreached,
+      hello,
+      certificate: isShown ? certificate : null,
+      delivered: isShown && closedMs >= delivered.ms ? delivered : null,
+      closed: point(closedMs, hello.bytes_in, isShown ? certificate.bytes_out : 0),
+    },
+    end: how,
   }
 }
 

@@ -11,8 +11,14 @@ export type Exchange =
   | { kind: "unused"; lastsMs: number; preface: boolean }
   /** The origin is no good, or cannot be reached. */
   | { kind: "no-origin"; status: AttemptFacts["upstream"]["status"]; reason: string }
-  /** The network ate it, by then: nothing of ours, our ServerHello, our Certificate was through. */
-  | { kind: "lost"; before: "hello" | "certificate" | "finished"; how: "rst" | "timeout" | "fin" }
+  /** The network ate it, by then: nothing of ours, our ServerHello, our Certificate was through. With `leftAfterMs` the
+   * client dropped it so long after it began, for a race that it lost. */
+  | {
+      kind: "lost"
+      before: "hello" | "certificate" | "finished"
+      how: "rst" | "timeout" | "fin"
+      leftAfterMs?: number
+    }
 
 /** How the way between client and sensor was. */
 export interface Way {

@@ -35,6 +35,32 @@ export function flowOf(
   }
 }
 
+/** A dial around the sensor that a firewall stopped: refused at once, or not answered. */
+export function blockedFlow(base: Omit<Base, "leaf">, began: number, random: Random): Flow {
+  const answered = random.chance(0.3)
+  return {
+    ...base,
+    observed_at: new Date(Math.round(began)).toISOString(),
+    client_port: random.int(32_768, 60_999),
+    sni: null,
+    source: "zeek",
+    control: true,
+    register_entry: null,
+    network: "tcp",
+    verdict: "direct-attempted",
+    reason: answered ? "rejected" : "not answered",
+    strong: false,
+    estimated: false,
+    tls_version: null,
+    cipher: null,
+    client_bytes: 0,
+    server_bytes: 0,
+    duration_ms: answered ? 20 : 7_000,
+    end: answered ? "rst" : "timeout",
+    ended_by: answered ? "origin" : null,
+  }
+}
+
 function endOf(
   exchange: Exchange,
   random: Random,
@@ -63,6 +89,7 @@ function durationOf(exchange: Exchange, { rttMs, slowness }: Way, random: Random
     case "no-origin":
       return handshake + random.between(50, 3_000)
     case "lost":
+      if (exchange.leftAfterMs !== undefined) return exchange.leftAfterMs
       return exchange.how === "timeout" ? random.between(8_000, 20_000) : random.between(300, 6_000)
   }
 }

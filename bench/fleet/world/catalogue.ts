@@ -79,6 +79,8 @@ export function newPlace(host: string, number: number, random: Random): Place {
     tls: random.chance(0.2) ? "12" : "13",
     outages: [],
     quicShare: 0,
+    directShare: 0,
+    raceShare: 0,
     losers: 0,
     resumes: 0,
     echOuter: null,

@@ -194,6 +194,10 @@ export interface Place {
   outages: (Span & { kills: "inspected" | "all" })[]
   /** Reached over QUIC by clients that can, for this share of contacts. */
   quicShare: number
+  /** Reached over TCP past the sensor (un-proxied IPv6) for this share of contacts. */
+  directShare: number
+  /** Share of contacts that went past the sensor beside which a dial through it lost the race. */
+  raceShare: number
   /** A spare or losing connection is dropped at once beside this share of contacts. */
   losers: number
   /** Share of sessions that resume an earlier one, where nobody inspects. */

@@ -1,10 +1,11 @@
 /**
- * Whether the sensor itself is at fault, watched over the fleet. In: attributed attempts as they
- * come. Out: the fault while it lasts, and the operational findings that follow from it.
+ * Whether a sensor itself is at fault, watched over the fleet of one tenant. In: attributed attempts as they
+ * come. Out: the faults, each while it lasts, and the operational findings that follow from them.
  */
 import { destinationOf } from "../../analytics/destination.ts"
 import { epochKey } from "../../analytics/epoch.ts"
-import { type SensorFault, sensorFault, sensorFaultFinding } from "../../analytics/sensor-fault.ts"
+import { type SensorFault, sensorFaultFinding, sensorFaults } from "../../analytics/sensor-fault.ts"
+import type { Config } from "../../config.ts"
 import type { Attempt } from "../../record/attempt.ts"
 import type { Attributed } from "../../record/attributed.ts"
 import type { Finding } from "../../record/finding.ts"
@@ -25,17 +26,32 @@ export class FaultWatch {
   readonly #sensors = new Map<string, Map<string, SeenEpoch>>()
   /** Findings that are open; one for each sensor and epoch. */
   readonly #open = new Map<string, Finding>()
-  #fault: SensorFault | null = null
+  /** Evidence of two tenants is never joined: what another one's sensors saw tells nothing of ours. */
+  readonly #tenant: string
+  /** A fault is over when no refusal of it is younger: what a sensor that was shut down saw last never changes. */
+  readonly #windowMs: number
+  #faults: readonly SensorFault[] = []
+  #lasting: readonly SensorFault[] = []
+  #silent: ReadonlySet<string> = new Set()
+  /** Event time of the newest attempt, in epoch milliseconds. */
+  #newest = Number.NEGATIVE_INFINITY
   #changed = false
   #lookedAt = Number.NEGATIVE_INFINITY
 
   /** `open`: findings of an earlier life that nobody has closed. */
-  constructor(open: readonly Finding[]) {
+  constructor(
+    { tenant, analytics }: Pick<Config, "tenant" | "analytics">,
+    open: readonly Finding[],
+  ) {
+    this.#tenant = tenant
+    this.#windowMs = analytics.scope.window
     for (const finding of open) this.#open.set(finding.id, finding)
   }
 
   note(attempt: Attributed<Attempt>): void {
     const { fact } = attempt
+    if (fact.tenant !== this.#tenant) return
+    this.#newest = Math.max(this.#newest, Date.parse(fact.observed_at))
     const refused = fact.strength === "strong"
     if (!refused && fact.outcome !== "accepted") return
     const epoch = this.#epoch(fact)
@@ -51,28 +67,39 @@ export class FaultWatch {
       .reduce((all, { pairs }) => all + pairs.size, 0)
   }
 
-  /** The fault that lasts, as it was last looked for. */
-  get fault(): SensorFault | null {
-    return this.#fault
+  /** The faults that last, as they were last looked for. */
+  get lasting(): readonly SensorFault[] {
+    return this.#lasting
   }
 
-  /** Looks for it, at most once a second; `now` in epoch milliseconds. */
-  look(now: number): void {
+  /** The sensors and epochs (`faultKey`) of these, and of those that ended only because they were heard of no more:
+   * what a device refused there last still says nothing of it. */
+  get silent(): ReadonlySet<string> {
+    return this.#silent
+  }
+
+  /** Looks for them, at most once a second; `now` in epoch milliseconds. True when less is silent than before. */
+  look(now: number): boolean {
+    const before = this.#silent
     // A clock that was set back must not make it wait.
-    if (!this.#changed || Math.abs(now - this.#lookedAt) < lookEvery) return
-    this.#fault = sensorFault(this.#attempts())
-    this.#changed = false
-    this.#lookedAt = now
+    if (this.#changed && Math.abs(now - this.#lookedAt) >= lookEvery) {
+      this.#faults = sensorFaults(this.#attempts())
+      this.#silent = new Set(this.#faults.map(({ key }) => key))
+      this.#changed = false
+      this.#lookedAt = now
+    }
+    // One record that is dated in the future must not end them.
+    const since = Math.min(this.#newest, now) - this.#windowMs
+    this.#lasting = this.#faults.filter(({ last_refused_ms }) => last_refused_ms > since)
+    return [...before].some((key) => !this.#silent.has(key))
   }
 
   /** What is to be stored now: the finding of the fault, and others closed. */
   findings(): Finding[] {
-    const current = this.#fault && sensorFaultFinding(this.#fault)
-    const over = [...this.#open.values()].filter(({ id }) => id !== current?.id)
-    return [
-      ...(current ? [current] : []),
-      ...over.map((one) => ({ ...one, state: "closed" as const })),
-    ]
+    const current = this.#lasting.map(sensorFaultFinding)
+    const ids = new Set(current.map(({ id }) => id))
+    const over = [...this.#open.values()].filter(({ id }) => !ids.has(id))
+    return [...current, ...over.map((one) => ({ ...one, state: "closed" as const }))]
   }
 
   /** After the commit. */

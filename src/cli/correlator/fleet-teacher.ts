@@ -85,14 +85,16 @@ export class FleetTeacher {
   #teach(attempts: Attempt[]): void {
     if (attempts.length === 0) return
     const { config, inventory, fleet, unusable } = this.#parts
-    new Suspects().take(
+    new Suspects(Number.POSITIVE_INFINITY).take(
       { attempts, flows: [], app_events: [] },
       {
         inventory: inventory.current,
         settings: joinSettings(config.identity),
         events: eventsAround(this.#parts, attempts),
         old: true,
-        attempt: (attempt) => fleet.noteAttempt(attempt),
+        attempt: (attempt) => {
+          if (attempt.fact.tenant === config.tenant) fleet.noteAttempt(attempt)
+        },
         flow: () => {},
         unusable: (id, error) => unusable.record(id, error),
       },

@@ -3,6 +3,8 @@
  * time of its newest connection. What was noted as records came is not it where leases came later.
  */
 import { deviceOf } from "../../identity/join.ts"
+import type { Attempt } from "../../record/attempt.ts"
+import type { Flow } from "../../record/flow.ts"
 import type { EvidenceParts } from "./evidence-parts.ts"
 
 /** Records of an address looked at, the newest first: so many, then so many times as many. */
@@ -16,6 +18,8 @@ const mostLookedAt = 20_000
 export type LastSeenParts = {
   store: Pick<EvidenceParts["store"], "attemptsOf" | "flowsOf" | "beginOfNewest">
   inventory: EvidenceParts["inventory"]
+  /** Its time has not come (ahead-flows.ts): nobody was seen with it. */
+  suspects: { isAhead(fact: Attempt | Flow): boolean }
 }
 
 /** `addresses`: where it was seen, beside those that were bound to it. In epoch milliseconds of event time; null: no stored
@@ -34,7 +38,7 @@ export function lastSeen(
 
 /** At one address, and after what is known already. */
 function lastAt(
-  { store, inventory }: LastSeenParts,
+  { store, inventory, suspects }: LastSeenParts,
   deviceId: string,
   address: string,
   after: number | null,
@@ -49,7 +53,7 @@ function lastAt(
       ...store.attemptsOf(address, from, to, count),
       ...store.flowsOf(address, from, to, count),
     ]
-      .filter((fact) => deviceOf(fact, current) === deviceId)
+      .filter((fact) => deviceOf(fact, current) === deviceId && !suspects.isAhead(fact))
       .map(({ observed_at }) => Date.parse(observed_at))
     if (times.length > 0) return Math.max(...times)
     if (begin < least) return null

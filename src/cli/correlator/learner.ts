@@ -226,7 +226,7 @@ export class Learner {
     if (!concerned) return
     hot.inventoryChanged(inventory.current, concerned)
     const again = suspects.inventoryChanged(inventory.current, concerned, {
-      lastSeen: (device, addresses) => lastSeen(this.#evidence, device, addresses),
+      lastSeen: (device, addresses) => lastSeen(this.#parts, device, addresses),
       isForgotten: (address) => this.#isForgotten(address, concerned.since.get(address) ?? 0),
     })
     for (const [address, since] of concerned.since) {
@@ -253,7 +253,8 @@ export class Learner {
       },
       lastSeen: (deviceId, at) => (at < this.#recalledFrom ? rewalk.lastSeen(deviceId, at) : null),
       attempt: (attempt) => {
-        fleet.noteAttempt(attempt)
+        // What another tenant's devices showed tells nothing of ours.
+        if (attempt.fact.tenant === config.tenant) fleet.noteAttempt(attempt)
         if (teaches) baselines.noteAttempt(attempt)
         if (!old) coverage.noteAttempt(attempt)
         faults.note(attempt)
@@ -263,7 +264,7 @@ export class Learner {
         const fact = teaches ? telling(flow.fact) : null
         if (fact) baselines.noteFlow({ ...flow, fact })
         if (fact && !old) coverage.noteFlow({ ...flow, fact })
-        if (!old) bypasses.note(flow)
+        if (!old && flow.fact.tenant === config.tenant) bypasses.note(flow)
         lastUsers.note(flow)
         hot.flow(flow)
       },

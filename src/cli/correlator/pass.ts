@@ -5,6 +5,7 @@
  * judged, and comes to the same ids.
  */
 import { FleetMemory } from "../../analytics/fleet-memory.ts"
+import type { SensorFault } from "../../analytics/sensor-fault.ts"
 import { Follower } from "../../evidence/follower.ts"
 import { correlate, type Judged } from "../../pipeline.ts"
 import type { Finding } from "../../record/finding.ts"
@@ -42,7 +43,7 @@ export class Correlator {
   readonly #parts: CorrelatorParts
   readonly #fleet: FleetMemory
   readonly #baselines: BaselineMemory
-  readonly #suspects = new Suspects()
+  readonly #suspects: Suspects
   readonly #faults: FaultWatch
   readonly #bypasses: BypassWatch
   readonly #coverage: CoverageWatch
@@ -65,7 +66,7 @@ export class Correlator {
   readonly #writer: Writer
   /** What is being judged; taken anew when all devices that it concerns were. */
   #news: Taken | null = null
-  /** Devices that were looked at during a sensor fault, to be judged after it: at most those that
+  /** Devices that were looked at while a sensor fault silenced some keys, to be judged after it: at most those that
    * the suspects remember. */
   readonly #afterFault = new Set<string>()
 
@@ -73,10 +74,11 @@ export class Correlator {
     const { store, config, log, clock } = parts
     const memory = new JudgedMemory(store)
     this.#parts = parts
+    this.#suspects = new Suspects(store.lastTime("attempts", Number.MAX_SAFE_INTEGER))
     this.#memory = memory
     this.#fleet = new FleetMemory(config.analytics.scope.window)
     this.#baselines = new BaselineMemory({ config, store })
-    this.#faults = new FaultWatch(memory.openOf("sensor-fault"))
+    this.#faults = new FaultWatch(config, memory.openOf("sensor-fault"))
     this.#unusable = new Unusable(log)
     this.#bypasses = new BypassWatch(parts)
     this.#coverage = new CoverageWatch(parts, memory.openOf("coverage"))
@@ -87,6 +89,7 @@ export class Correlator {
     this.#register = new RegisterMemory(
       store,
       config.analytics.scope.window + config.analytics.scope["allowed-lateness"],
+      config.analytics.scope.window,
     )
     const unusable = (id: string, error: unknown) => this.#unusable.record(id, error)
     const inventory = new InventoryMemory({ store, config, clock, unusable })
@@ -196,7 +199,7 @@ export class Correlator {
     if (due.length > 0) this.#judgingMs += tookMs
     if (last) this.#news = null
     // The present comes first.
-    const mayWalk = this.#faults.fault === null && this.counts.behind < mostBehind
+    const mayWalk = this.#faults.lasting.length === 0 && this.counts.behind < mostBehind
     const walks =
       mayWalk && this.#rewalk.step(this.#parts.clock(), (found) => this.#keepPast(found))
     const { due: more, later } = this.#suspects.ready(now)
@@ -246,14 +249,15 @@ export class Correlator {
     past: readonly Finding[] = [],
   ): void {
     const operational = [...this.#faults.findings(), ...this.#coverage.findings(now), ...past]
-    const fault = this.#faults.fault !== null
+    const fault = this.#faults.lasting.length > 0
+    const { silent } = this.#faults
     // A clock that was set back must not make it wait.
     const everyEntry = Math.abs(now - this.#everyEntryAt) >= everyEntryEvery
     const hits = this.#news?.hits ?? []
     const done = news !== null && !news.empty ? { hits } : null
     let judged: Judged
     do {
-      judged = correlate(this.#view.at(now, { due, hits, operational, fault, everyEntry }))
+      judged = correlate(this.#view.at(now, { due, hits, operational, fault, silent, everyEntry }))
       if (past.length === 0) this.#rewalk.closing(judged.findings)
     } while (!this.#writer.write(judged, done, this.#register.seq))
     if (done) this.#use.committed(hits)
@@ -268,21 +272,26 @@ export class Correlator {
     this.#baselines.forgetStored(now)
   }
 
-  /** While the sensor is at fault nobody is accused; who was looked at is judged after it. */
+  /** While a sensor is at fault nobody is accused of what it saw; who was looked at is judged after it. */
   #lookForFault(now: number, due: readonly Suspect[]): void {
     const { log } = this.#parts
-    const before = this.#faults.fault
-    this.#faults.look(now)
-    const { fault } = this.#faults
-    if (fault) for (const { device_id } of due) this.#afterFault.add(device_id)
-    else {
+    const { lasting } = this.#faults
+    if (this.#faults.look(now)) {
       this.#suspects.again(this.#afterFault)
       this.#afterFault.clear()
     }
-    if (!before && fault)
-      log("error", "sensor-fault", { devices: fault.devices, destinations: fault.destinations })
-    if (before && !fault) log("info", "sensor-fault-over", {})
+    if (this.#faults.silent.size > 0)
+      for (const { device_id } of due) this.#afterFault.add(device_id)
+    for (const { sensor_id, devices, destinations } of notIn(lasting, this.#faults.lasting))
+      log("error", "sensor-fault", { sensor_id, devices, destinations })
+    for (const { sensor_id } of notIn(this.#faults.lasting, lasting))
+      log("info", "sensor-fault-over", { sensor_id })
   }
+}
+
+function notIn(known: readonly SensorFault[], faults: readonly SensorFault[]): SensorFault[] {
+  const keys = new Set(known.map(({ key }) => key))
+  return faults.filter(({ key }) => !keys.has(key))
 }
 
 function withRest(took: { judging: number; reading: number } | undefined, rest: number) {

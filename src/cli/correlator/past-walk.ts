@@ -55,7 +55,8 @@ export function* walkPast(parts: PastParts, past: Past): Generator<void, Finding
   // What the fleet showed counts for its window and for the next.
   yield* parts.learnFrom(start - 2 * window)
   const registers = past.registers(Math.max(window + lateness, day))
-  const suspects = new Suspects()
+  // Nothing up to a device's newest record lies ahead.
+  const suspects = new Suspects(Number.POSITIVE_INFINITY)
   const findings = new Map(stoodAt(past.standing, start).map((finding) => [finding.id, finding]))
   const look = (suspect: Suspect, entries: RegisterEntry[]) => {
     const context = contextAt(parts, suspect, entries)
@@ -125,7 +126,8 @@ function contextAt(
     stack_devices: fleet.stackDevices(device_id, latest),
     baselines: baselines.of(device_id, latest, "once"),
     drifts,
-    sensor_fault: false,
+    // It is not walked while a fault lasts, and of faults that are over nothing is remembered.
+    sensor_fault: new Set(),
     now: latest,
   }
 }

@@ -14,6 +14,7 @@ const batch = 1_000
 export class RegisterMemory {
   readonly #store: Store
   readonly #keptFor: number
+  readonly #trialsFor: number
   /** Everything in force or proposed, and what ended within `keptFor`; bounded by the caps on
    * trials (30 an hour for the fleet unless configured) and by what operators declare. */
   readonly #entries = new Map<string, RegisterEntry>()
@@ -25,10 +26,12 @@ export class RegisterMemory {
   #trials: RegisterEntry[] = []
   #learned: RegisterEntry[] = []
 
-  /** `keptFor`: for how long an entry that has ended still explains evidence, in milliseconds. */
-  constructor(store: Store, keptFor: number) {
+  /** `keptFor`: for how long an entry that has ended still explains evidence. `window`: for how long a refusal asks for a
+   * trial; while it does, it is known that it had one. In milliseconds. */
+  constructor(store: Store, keptFor: number, window = day) {
     this.#store = store
-    this.#keptFor = Math.max(keptFor, day)
+    this.#trialsFor = Math.max(window, day)
+    this.#keptFor = Math.max(keptFor, this.#trialsFor)
   }
 
   /** The change up to which it was read. */
@@ -42,7 +45,8 @@ export class RegisterMemory {
     return this.#all
   }
 
-  /** Those that run or have not ended, and those of the last day, which count against caps. */
+  /** Those that run or have not ended, those of the last day, which count against caps, and those of the window, whose
+   * refusals ask for no other. */
   trials(now: number): RegisterEntry[] {
     this.#refresh(now)
     return this.#trials
@@ -67,7 +71,8 @@ export class RegisterMemory {
     } else this.#seq = this.#take(this.#seq, now)
     for (const [id, entry] of this.#entries) if (!this.#matters(entry, now)) this.#delete(id)
     this.#all = [...this.#entries.values()]
-    this.#trials = this.#all.filter((entry) => entry.kind === "trial" && isOfLastDay(entry, now))
+    const since = now - this.#trialsFor
+    this.#trials = this.#all.filter((entry) => entry.kind === "trial" && isAfter(entry, since))
     this.#learned = this.#all.filter(({ kind }) => kind === "learned")
   }
 
@@ -109,8 +114,8 @@ export class RegisterMemory {
 }
 
 /** By its end or its beginning: with a clock that was set back the one lies before the other. */
-function isOfLastDay(entry: RegisterEntry, now: number): boolean {
-  return Math.max(endOf(entry), Date.parse(entry.created_at)) > now - day
+function isAfter(entry: RegisterEntry, since: number): boolean {
+  return Math.max(endOf(entry), Date.parse(entry.created_at)) > since
 }
 
 function endOf({ expires_at }: RegisterEntry): number {

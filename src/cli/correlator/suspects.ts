@@ -10,6 +10,7 @@ import type { AppEvent } from "../../record/app-event.ts"
 import type { Attempt } from "../../record/attempt.ts"
 import type { Attributed } from "../../record/attributed.ts"
 import type { Flow } from "../../record/flow.ts"
+import { AheadFlows } from "./ahead-flows.ts"
 import type { Concerned } from "./inventory-memory.ts"
 
 /** Clients and devices remembered, of either so many: 90 bytes a client, 350 a device that was seen at one
@@ -84,6 +85,7 @@ export interface Suspect {
 }
 
 export class Suspects {
+  readonly #ahead: AheadFlows
   /** Client addresses that refused or were spliced, and the time of their newest record. */
   readonly #clients = new Map<string, number>()
   /** Where each device was seen, and the time of its newest record. */
@@ -99,6 +101,16 @@ export class Suspects {
   readonly #later = new Set<string>()
   /** Until when a device rests, in epoch milliseconds. */
   readonly #restUntil = new Map<string, number>()
+
+  /** `newest`: time of the newest record of a sensor's own that is known to be stored, in epoch milliseconds. */
+  constructor(newest: number | null = null) {
+    this.#ahead = new AheadFlows(newest)
+  }
+
+  /** A record that is no device's newest, because its time has not come (ahead-flows.ts). */
+  isAhead(fact: Attempt | Flow): boolean {
+    return this.#ahead.isAhead(fact)
+  }
 
   /** `suspects`: addresses that refused or were spliced; `waiting`: devices to judge, be it that they rest. */
   get counts(): { devices: number; suspects: number; waiting: number; resting: number } {
@@ -150,6 +162,7 @@ export class Suspects {
     }
     each(facts.attempts, (fact) => lesson.attempt(this.#connection(fact, indexes, lesson)))
     each(facts.flows, (fact) => lesson.flow(this.#connection(fact, indexes, lesson)))
+    each(this.#ahead.release(), (fact) => this.#connection(fact, indexes, lesson))
     each(facts.app_events, (event) => {
       const { device_id } = devices.find(event.device)
       if (device_id === null) return
@@ -166,6 +179,7 @@ export class Suspects {
     { old, concerned, lastSeen }: Lesson,
   ): Attributed<Fact> {
     const who = attribute(fact, indexes)
+    if (this.#ahead.holds(fact)) return { fact, who }
     const at = Date.parse(fact.observed_at)
     const before = this.#clients.get(fact.client_ip)
     const last = this.#seen.has(who.device_id) ? null : lastSeen?.(who.device_id, at)

@@ -56,8 +56,10 @@ export interface About {
   /** It is time to look at all that was learned. */
   everyEntry: boolean
   operational: readonly Finding[]
-  /** The sensor is at fault. */
+  /** Some sensor is at fault: no trial is armed. */
   fault: boolean
+  /** What is not accused for that (`faultKey`). */
+  silent: ReadonlySet<string>
 }
 
 export class WorldView {
@@ -68,7 +70,7 @@ export class WorldView {
   }
 
   at(now: number, about: About): World {
-    const { due, operational, fault } = about
+    const { due, operational, silent } = about
     const { store, config, memory, hot, labels } = this.#parts
     const latest = new Map(due.map((device) => [device.device_id, device.latest]))
     const writer = { tenant: config.tenant, site: config.site, sensor_id: config["sensor-id"] }
@@ -85,9 +87,8 @@ export class WorldView {
       ],
       labels: labels.current,
       budgets: this.#budgets(),
-      contextOf: (deviceId) => this.#context(deviceId, latest.get(deviceId) ?? now, now, fault),
-      // What was found before a sensor fault stands as it is: the fault says nothing about it.
-      findingsOf: (deviceId) => (fault ? [] : memory.findingsOf(deviceId)),
+      contextOf: (deviceId) => this.#context(deviceId, latest.get(deviceId) ?? now, now, silent),
+      findingsOf: (deviceId) => memory.findingsOf(deviceId),
       dueIncidents: store.dueAlertStates(
         now,
         incidentsAtOnce,
@@ -114,7 +115,12 @@ export class WorldView {
     }
   }
 
-  #context(deviceId: string, latest: number, now: number, fault: boolean): JudgementContext {
+  #context(
+    deviceId: string,
+    latest: number,
+    now: number,
+    sensor_fault: ReadonlySet<string>,
+  ): JudgementContext {
     const { inventory, fleet, baselines, register, drifts } = this.#parts
     return {
       apps: inventory.current.appRegister,
@@ -123,7 +129,7 @@ export class WorldView {
       stack_devices: fleet.stackDevices(deviceId, latest),
       baselines: baselines.of(deviceId, latest),
       drifts,
-      sensor_fault: fault,
+      sensor_fault,
       now: latest,
     }
   }

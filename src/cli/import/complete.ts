@@ -7,6 +7,8 @@
  */
 import { createHash } from "node:crypto"
 import { canonicalPrefix } from "../../identity/address-key.ts"
+import { strengthOf } from "../../observe/outcome.ts"
+import type { Attempt } from "../../record/attempt.ts"
 import type { Binding } from "../../record/binding.ts"
 import { type Kind, kindNames, kindOfRecord, kinds, type RecordOf } from "../../record/kinds.ts"
 import { type Problem, problemOf } from "../../record/problem.ts"
@@ -28,6 +30,8 @@ export interface Completed {
   record: RecordOf[ImportableKind]
   /** Times that were filled in: not part of what the line says. */
   filled: readonly ("received_at" | "observed_at")[]
+  /** What was not taken as it stood. */
+  tell: Problem | null
 }
 
 export interface Rejected {
@@ -60,9 +64,12 @@ export function complete(raw: unknown, context: ImportContext): Completed | Reje
   const parsed = kinds[kind].schema.safeParse(whole, { reportInput: true })
   if (parsed.success && kind === "bindings") {
     const binding = parsed.data as Binding
-    return { kind, record: { ...binding, address: canonicalPrefix(binding.address) }, filled }
+    const address = canonicalPrefix(binding.address)
+    return { kind, record: { ...binding, address }, filled, tell: null }
   }
-  if (parsed.success) return { kind, record: parsed.data, filled }
+  if (parsed.success && kind === "attempts")
+    return { kind, ...withStrength(parsed.data as Attempt), filled }
+  if (parsed.success) return { kind, record: parsed.data, filled, tell: null }
   const issue = parsed.error.issues[0]
   return { kind, problem: issue ? problemOf(issue) : { field: null, text: parsed.error.message } }
 }
@@ -70,6 +77,17 @@ export function complete(raw: unknown, context: ImportContext): Completed | Reje
 const auditStays: Problem = {
   field: "record",
   text: "the audit of a register tells what was done with it there, so it is not taken in; keep the file as it is, and import `register` for the entries themselves",
+}
+
+/** A refusal without a strength would never be judged, so it gets the one that its outcome has by the facts; one that is
+ * given stands. Nothing else has any. */
+function withStrength(attempt: Attempt): { record: Attempt; tell: Problem | null } {
+  const strength = strengthOf(attempt.outcome, attempt)
+  if (strength !== null)
+    return { record: { ...attempt, strength: attempt.strength ?? strength }, tell: null }
+  if (attempt.strength === null) return { record: attempt, tell: null }
+  const text = `${attempt.strength} is left out: ${attempt.outcome} is no refusal, and only refusals have one; correct the outcome if it was one, else write null`
+  return { record: { ...attempt, strength: null }, tell: { field: "strength", text } }
 }
 
 /** An id for what was said again on a subject after something else had been said in between. */

@@ -8,6 +8,7 @@ import type { Readable } from "node:stream"
 import type { Store } from "../../evidence/store.ts"
 import type { Kind } from "../../record/kinds.ts"
 import type { Problem } from "../../record/problem.ts"
+import { type OtherTenant, OtherTenants, otherTenantsLine } from "../other-tenants.ts"
 import { type Completed, complete, type ImportContext } from "./complete.ts"
 import { problemLine } from "./problem.ts"
 import { kindByName, readLines } from "./read.ts"
@@ -21,8 +22,8 @@ export interface ImportOptions {
   defaults: ImportContext["defaults"]
   /** Who imports, for the audit of the register: `anna@host`. */
   by: string
-  /** Takes one message for each bad line, each conflict, each bypass that was not taken as it stood
-   * and each file that cannot be read. */
+  /** Takes one message for each bad line, each conflict, each bypass or attempt that was not taken as it
+   * stood and each file that cannot be read. */
   report: (message: string) => void
   /** What `-` reads. */
   stdin?: Readable
@@ -33,6 +34,9 @@ export type KindCount = Record<Written, number>
 export interface ImportSummary {
   /** By kind; `unknown` for lines whose kind could not be told. */
   counts: Map<Kind | "unknown", KindCount>
+  /** Whom the configuration serves, and what is stored now of others. */
+  tenant: string
+  other_tenants: OtherTenant[]
   /** 1 if any line was bad or a file could not be read. */
   exitCode: 0 | 1
 }
@@ -42,17 +46,21 @@ const batch = 500
 
 export async function importFiles(options: ImportOptions): Promise<ImportSummary> {
   const counts: ImportSummary["counts"] = new Map()
-  for (const file of options.files) await importFile(file, options, counts)
+  const { tenant } = options.defaults
+  const others = new OtherTenants(tenant)
+  for (const file of options.files) await importFile(file, options, counts, others)
   const bad = [...counts.values()].some((count) => count.bad > 0)
-  return { counts, exitCode: bad ? 1 : 0 }
+  return { counts, tenant, other_tenants: others.counts, exitCode: bad ? 1 : 0 }
 }
 
-/** One line for each kind: `devices: 12 added, 3 known, 1 bad`. */
-export function summaryText({ counts }: ImportSummary): string {
+/** One line for each kind: `devices: 12 added, 3 known, 1 bad`; and one of other tenants' records. */
+export function summaryText({ counts, tenant, other_tenants }: ImportSummary): string {
   const lines = [...counts].map(([kind, count]) => {
     const parts = Object.entries(count).filter(([, number]) => number > 0)
     return `${kind}: ${parts.map(([what, number]) => `${number} ${what}`).join(", ")}\n`
   })
+  const others = otherTenantsLine(other_tenants, tenant)
+  if (others !== null) lines.push(`${others}\n`)
   return lines.length > 0 ? lines.join("") : "nothing to import\n"
 }
 
@@ -60,6 +68,7 @@ async function importFile(
   file: string,
   options: ImportOptions,
   counts: ImportSummary["counts"],
+  others: OtherTenants,
 ): Promise<void> {
   const { store, now, defaults, by, report } = options
   const importer = { store, tenant: defaults.tenant, who: `import (${by})`, now }
@@ -70,7 +79,9 @@ async function importFile(
       for (const { line, completed } of pending.splice(0)) {
         const done = writeRecord(importer, completed)
         countOf(counts, completed.kind)[done.what] += 1
-        if (done.tell) tell(line, done.tell)
+        if (done.what !== "bad" && done.what !== "conflicts") others.note(completed.record)
+        const problem = done.tell ?? completed.tell
+        if (problem) tell(line, problem)
       }
     })
   try {

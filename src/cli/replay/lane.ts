@@ -44,28 +44,32 @@ export interface LaneParts {
   log: Log
   /** Outcomes are made anew of the phase facts, with the fast window of the configuration. */
   fromPhases: boolean
+  /** Time of the newest attempt that is replayed, in epoch milliseconds: where the sensors' own clock will stand. */
+  newest: number | null
 }
 
 export class Lane {
   readonly findings = new ReplayedFindings()
   readonly #parts: LaneParts
   readonly #evidence: EvidenceParts
-  readonly #suspects = new Suspects()
+  readonly #suspects: Suspects
   readonly #fleet: FleetMemory
   readonly #baselines: BaselineMemory
-  readonly #faults = new FaultWatch([])
+  readonly #faults: FaultWatch
   readonly #unusable: Unusable
   readonly #drifts = new Map<string, Drift[]>()
-  /** Devices that were due during a sensor fault: at most those that the suspects remember. */
+  /** Devices that were due while a sensor fault silenced some keys: at most those that the suspects remember. */
   readonly #afterFault = new Set<string>()
   #judgements = 0
   #outcomesChanged = 0
 
   constructor(parts: LaneParts) {
-    const { store, config, inventory, statements, log, fromPhases } = parts
+    const { store, config, inventory, statements, log, fromPhases, newest } = parts
     this.#parts = parts
+    this.#suspects = new Suspects(newest)
     this.#unusable = new Unusable(log)
     this.#fleet = new FleetMemory(config.analytics.scope.window)
+    this.#faults = new FaultWatch(config, [])
     this.#baselines = new BaselineMemory({ config, statements })
     this.#evidence = {
       store: fromPhases ? this.#rejudging(store) : store,
@@ -96,7 +100,8 @@ export class Lane {
         events,
         old: false,
         attempt: (attempt) => {
-          this.#fleet.noteAttempt(attempt)
+          // What another tenant's devices showed tells nothing of ours.
+          if (attempt.fact.tenant === config.tenant) this.#fleet.noteAttempt(attempt)
           this.#baselines.noteAttempt(attempt)
           this.#faults.note(attempt)
         },
@@ -116,12 +121,12 @@ export class Lane {
 
   /** Judges all whom the facts since the last time concern; `now`: end of their span. */
   judge(now: number, register: readonly RegisterEntry[]): void {
-    const fault = this.#lookForFault(now)
+    const silent = this.#lookForFault(now)
     for (;;) {
       const due = this.#next(now)
       if (due.length === 0) return
-      if (fault) for (const { device_id } of due) this.#afterFault.add(device_id)
-      for (const suspect of due) this.#judgeOne(suspect, fault, register)
+      if (silent.size > 0) for (const { device_id } of due) this.#afterFault.add(device_id)
+      for (const suspect of due) this.#judgeOne(suspect, silent, register)
     }
   }
 
@@ -129,20 +134,23 @@ export class Lane {
     return this.#suspects.next(devicesAtOnce, now)
   }
 
-  #judgeOne(suspect: Suspect, fault: boolean, register: readonly RegisterEntry[]): void {
+  #judgeOne(
+    suspect: Suspect,
+    silent: ReadonlySet<string>,
+    register: readonly RegisterEntry[],
+  ): void {
     const { device_id, latest } = suspect
     const { labels } = this.#parts
     this.#judgements += 1
-    // What was found before a sensor fault stands as it is: the fault says nothing about it.
-    const before = fault ? [] : this.findings.of(device_id)
-    const context = this.#context(device_id, latest, fault, register)
+    const before = this.findings.of(device_id)
+    const context = this.#context(device_id, latest, silent, register)
     this.findings.keep(lookBack(this.#evidence, { suspect, context, before, labels }))
   }
 
   #context(
     deviceId: string,
     now: number,
-    fault: boolean,
+    sensor_fault: ReadonlySet<string>,
     register: readonly RegisterEntry[],
   ): JudgementContext {
     return {
@@ -152,7 +160,7 @@ export class Lane {
       stack_devices: this.#fleet.stackDevices(deviceId, now),
       baselines: this.#baselines.of(deviceId, now),
       drifts: { get: (id) => this.#driftsOf(id) },
-      sensor_fault: fault,
+      sensor_fault,
       now,
     }
   }
@@ -166,16 +174,17 @@ export class Lane {
     return drifts
   }
 
-  /** While the sensor is at fault nobody is accused; who was due then is judged after it. */
-  #lookForFault(now: number): boolean {
-    this.#faults.look(now)
+  /** While a sensor is at fault nobody is accused of what it saw; who was due then is judged after it. */
+  #lookForFault(now: number): ReadonlySet<string> {
+    const lessSilent = this.#faults.look(now)
     const operational = this.#faults.findings()
     this.findings.keep(operational)
     this.#faults.stored(operational)
-    if (this.#faults.fault) return true
-    this.#suspects.again(this.#afterFault)
-    this.#afterFault.clear()
-    return false
+    if (lessSilent) {
+      this.#suspects.again(this.#afterFault)
+      this.#afterFault.clear()
+    }
+    return this.#faults.silent
   }
 
   #rejudging(store: ReplayStore): EvidenceParts["store"] {

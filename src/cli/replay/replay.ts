@@ -14,6 +14,7 @@ import type { Log } from "../../intercept/log.ts"
 import type { BaselineChange } from "../../record/baseline-change.ts"
 import type { Finding } from "../../record/finding.ts"
 import { usualSpan } from "../correlator/past-look.ts"
+import { type OtherTenant, OtherTenants } from "../other-tenants.ts"
 import { Lane } from "./lane.ts"
 import { PastRegister } from "./past-register.ts"
 import { type Progress, walk } from "./walk.ts"
@@ -39,6 +40,9 @@ export interface Replayed {
   from: number
   to: number
   records: number
+  /** Whose findings these are, and what was read of others and not judged: attempts, flows and app events. */
+  tenant: string
+  other_tenants: OtherTenant[]
   /** For each of the configurations. */
   lanes: { findings: Finding[]; judgements: number; outcomes_changed: number }[]
 }
@@ -66,11 +70,13 @@ export function replay(options: ReplayOptions): Replayed {
   const register = new PastRegister(store, Math.max(leadIn + lateness, day))
   const labels = new LabelIndex()
   labels.add(store.all("labels"))
+  const newest = store.lastTime("attempts", to)
   const lanes = configs.map(
-    (each) => new Lane({ ...each, labels, statements, store, inventory: who, log }),
+    (each) => new Lane({ ...each, newest, labels, statements, store, inventory: who, log }),
   )
   let records = 0
-  for (const progress of walk({ store, lanes, register, from, to, leadIn, span })) {
+  const others = new OtherTenants(first.tenant)
+  for (const progress of walk({ store, lanes, register, others, from, to, leadIn, span })) {
     records = progress.records
     onProgress?.(progress, to > from ? (progress.at - from) / (to - from) : 1)
   }
@@ -78,6 +84,8 @@ export function replay(options: ReplayOptions): Replayed {
     from,
     to,
     records,
+    tenant: first.tenant,
+    other_tenants: others.counts,
     lanes: lanes.map((lane) => ({ findings: lane.findings.all(), ...lane.counts })),
   }
 }

@@ -1,5 +1,6 @@
 /** What a replay came to, for a human. */
 import type { Finding } from "../../record/finding.ts"
+import { type OtherTenant, otherTenantsLine } from "../other-tenants.ts"
 import type { SetKey } from "./changed-settings.ts"
 import type { Change, Comparison, Example } from "./compare.ts"
 
@@ -11,6 +12,9 @@ export interface Head {
   to: string
   /** Attempts and flows that were read. */
   records: number
+  /** Whose findings these are, and how many attempts, flows and app events of others were read and not judged. */
+  tenant: string
+  other_tenants: readonly OtherTenant[]
   judgements: number
   set: readonly SetKey[]
   /** Attempts that another fast window gives another outcome; null where none was asked for. */
@@ -94,13 +98,16 @@ const titles: Record<Change, string> = {
   told: "The same judgement, told otherwise (reasons, channels or evidence)",
 }
 
-function headLines({ from, to, records, judgements, set, outcomes_changed }: Head): string[] {
+function headLines(head: Head): string[] {
+  const { from, to, records, judgements, set, outcomes_changed } = head
+  const others = otherTenantsLine(head.other_tenants, head.tenant)
   return [
     `From ${from} to ${to}: ${records} attempts and flows, ${judgements} judgements of devices.`,
     ...set.map(({ key, was, now }) => `Set ${key}: ${shown(was)} -> ${shown(now)}`),
     ...(outcomes_changed === null
       ? []
       : [`${outcomes_changed} attempts have another outcome under this fast window.`]),
+    ...(others === null ? [] : [others]),
   ]
 }
 

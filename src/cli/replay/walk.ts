@@ -5,6 +5,7 @@
 import type { Store } from "../../evidence/store.ts"
 import type { Attempt } from "../../record/attempt.ts"
 import type { Flow } from "../../record/flow.ts"
+import type { OtherTenants } from "../other-tenants.ts"
 import type { Lane } from "./lane.ts"
 import type { PastRegister } from "./past-register.ts"
 
@@ -15,6 +16,8 @@ export interface Walk {
   store: Pick<Store, "inTime" | "firstTime">
   lanes: readonly Lane[]
   register: PastRegister
+  /** Told of each attempt, flow and app event. */
+  others: OtherTenants
   /** What is judged, [from, to) in epoch milliseconds. */
   from: number
   to: number
@@ -33,16 +36,19 @@ export interface Progress {
   judgements: number
 }
 
-export function* walk({ store, lanes, register, from, to, leadIn, span }: Walk) {
+export function* walk({ store, lanes, register, others, from, to, leadIn, span }: Walk) {
   let records = 0
   const learn = function* (start: number, end: number) {
     for (const facts of inBatches(store, start, end)) {
       for (const lane of lanes) lane.learn({ ...facts, app_events: [] })
+      for (const fact of [...facts.attempts, ...facts.flows]) others.note(fact)
       records += facts.attempts.length + facts.flows.length
       yield
     }
-    for (const events of batches(store.inTime("app-events", start, end)))
+    for (const events of batches(store.inTime("app-events", start, end))) {
+      for (const event of events) others.note(event)
       for (const lane of lanes) lane.learn({ ...none, app_events: events })
+    }
   }
   const progress = (at: number): Progress => ({
     records,

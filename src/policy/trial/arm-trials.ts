@@ -5,6 +5,7 @@
  * becomes of a trial, nor why one is refused (why-not-armed.ts does).
  */
 import type { ScopeJudgement } from "../../record/scope-judgement.ts"
+import type { ControlSettings } from "../settings.ts"
 import { brokenSince } from "./broken.ts"
 import { isCovered } from "./learned-standing.ts"
 import { type Learned, type Trial, trialKeyOfEntry, trialKeyOfJudgement } from "./trial-key.ts"
@@ -106,23 +107,40 @@ function armedTrial({ judgement, rounds, since }: Wanted, step: TrialStep): Tria
   }
 }
 
-/** The key whose device had fewest trials this hour, so that one device cannot use up the fleet's
- * hour while others wait; among equals the one that is broken longest, then the first in order. */
+/** `refuses-here` comes last, and has half of the caps at most: on Android it is many an app that only did not opt
+ * in to user-added CAs. Then the key whose device had fewest trials this hour, so that one device cannot use up
+ * the fleet's hour while others wait; among equals the one that is broken longest, then the first in order. */
 function nextServed(
   waiting: ReadonlyMap<string, Wanted>,
   counts: TrialCounts,
   { settings }: TrialStep,
 ): string | undefined {
-  let next: { key: string; count: number; since: number } | undefined
+  let next: { key: string; rank: readonly number[] } | undefined
+  const half = halfOf(settings)
   for (const [key, { judgement, since }] of waiting) {
     const { device_id } = judgement.key
-    if (counts.full(device_id, settings) !== null) continue
-    const count = counts.thisHour(device_id)
-    const before =
-      next === undefined ||
-      count < next.count ||
-      (count === next.count && (since < next.since || (since === next.since && key < next.key)))
-    if (before) next = { key, count, since }
+    const isEarly = judgement.verdict === "refuses-here"
+    if (counts.full(device_id, isEarly ? half : settings) !== null) continue
+    const rank = [isEarly ? 1 : 0, counts.thisHour(device_id), since]
+    const order = next === undefined ? -1 : compare(rank, next.rank)
+    if (next === undefined || order < 0 || (order === 0 && key < next.key)) next = { key, rank }
   }
   return next?.key
+}
+
+function halfOf(settings: ControlSettings): ControlSettings {
+  const half = (cap: number) => Math.ceil(cap / 2)
+  return {
+    ...settings,
+    "fleet-an-hour": half(settings["fleet-an-hour"]),
+    "per-device-a-day": half(settings["per-device-a-day"]),
+  }
+}
+
+function compare(a: readonly number[], b: readonly number[]): number {
+  for (const [at, one] of a.entries()) {
+    const other = b[at] ?? 0
+    if (one !== other) return one - other
+  }
+  return 0
 }

@@ -9,7 +9,14 @@ import type { ScopeJudgement } from "../../record/scope-judgement.ts"
 import type { GroupChoice } from "../settings.ts"
 import { deviceEntry, evidenceOf } from "./learn.ts"
 import { isCovered, isTurnedDown } from "./learned-standing.ts"
-import { isRunning, isSameEpoch, type Learned, type Trial, trialKeyOfEntry } from "./trial-key.ts"
+import {
+  asksForControl,
+  isRunning,
+  isSameEpoch,
+  type Learned,
+  type Trial,
+  trialKeyOfEntry,
+} from "./trial-key.ts"
 import {
   change,
   choiceFor,
@@ -83,7 +90,7 @@ export function splicedAfterAll(
       id: JSON.stringify(["broken", step.common.tenant, key, iso(since), rounds.length]),
       scope: { ...scope, device_group: null, client_network: null, destination_network: null },
       standing: "in-force",
-      reason: `learned, not confirmed: ${judgement.sni} refuses the inspection certificate since ${iso(since)} and works without it; still lacking: ${judgement.missing ?? "a refusal after that"}`,
+      reason: learnedWhy(judgement, since),
       evidence_ids: evidenceOf(judgement),
       until: step.now + choice["hold-for"],
     })
@@ -91,6 +98,13 @@ export function splicedAfterAll(
     for (const round of rounds.filter(isRunning)) writes.push(over(round, entry, step.now))
   }
   return writes
+}
+
+function learnedWhy({ verdict, sni, missing }: ScopeJudgement, since: number): string {
+  const broken = `${sni} refuses the inspection certificate since ${iso(since)} and works without it`
+  return verdict === "confirmed"
+    ? `learned, confirmed while no trial ran: ${broken}`
+    : `learned, not confirmed: ${broken}; still lacking: ${missing ?? "a refusal after that"}`
 }
 
 function isSame(
@@ -107,13 +121,15 @@ function isSame(
   )
 }
 
-/** Refused and used without inspection, and nothing but the proof is missing. */
+/** Refused and used without inspection: nothing but the proof is missing, or it came when no trial ran that
+ * could have held it. */
 function worksWhenSpliced(judgement: ScopeJudgement): boolean {
+  const { verdict, control_used } = judgement
   return (
-    judgement.verdict === "probable" &&
-    judgement.control_used.length > 0 &&
-    // Enough control flows are no fault here.
-    lacking({ ...judgement, control_strong: [] }) === null
+    (verdict === "probable" || verdict === "confirmed") &&
+    control_used.length > 0 &&
+    // Neither proof nor enough control flows are a fault here.
+    lacking({ ...judgement, verdict: "probable", control_strong: [] }) === null
   )
 }
 
@@ -183,9 +199,11 @@ function whyBroken(
   { settings, now }: TrialStep,
 ): string {
   const byHand = "pinsensor bypass add splices it"
+  if (judgement.verdict === "confirmed" && splicesConfirmed(choice))
+    return `confirmed while no trial ran: its group's hold splices it once it is broken for broken-at-most; ${byHand} at once`
   if (judgement.verdict === "confirmed" || rounds.some(isHeld(now)))
     return `confirmed; its group's hold is ${choice.hold}: hold: splice (control.groups) or ${byHand}`
-  if (judgement.verdict === "refuses-here")
+  if (judgement.verdict === "refuses-here" && !asksForControl(judgement))
     return `no trial: ${judgement.missing ?? "nothing shows that it trusts our CA elsewhere"} Until then ${byHand}`
   const why =
     lacking(judgement) ??

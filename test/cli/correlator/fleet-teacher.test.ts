@@ -5,7 +5,7 @@ import { FleetTeacher } from "../../../src/cli/correlator/fleet-teacher.ts"
 import { Unusable } from "../../../src/cli/correlator/unusable.ts"
 import { inventory } from "../../../src/identity/inventory.ts"
 import { joinSettings } from "../../../src/identity/settings.ts"
-import { appEvent, attempt, dayStart, device, HOUR, stack1 } from "../../support/records.ts"
+import { appEvent, attempt, dayStart, device, HOUR, stack1, stack2 } from "../../support/records.ts"
 import { binding } from "../replay/mixed-world.ts"
 import { ControlledWorld, whose } from "./controlled-world.ts"
 
@@ -49,6 +49,19 @@ t.test("an app event that comes after the connection teaches whose acceptance it
   teacher.step(() => [])
   t.strictSame(asBob.get(key), ["yes"])
   t.strictSame(fleet.toldOtherwise(), ["bob"])
+  t.end()
+})
+
+t.test("another tenant's device at the same address teaches nothing", (t) => {
+  const { store, fleet, teacher } = taught(t)
+  const stack = stack2
+  const foreign = { ...whose, tenant: "other", client_ip: "10.9.0.1", stack }
+  store.append("attempts", [attempt(place, HOUR, "accepted", foreign)])
+  teacher.addressChanged("10.9.0.1", dayStart)
+  while (teacher.step(() => []));
+  const devices = fleet.stackDevices("bob", dayStart + 2 * HOUR)
+  t.equal(devices.get(stackBaselineKey(stack)), undefined)
+  t.equal(devices.get(stackBaselineKey(stack1)), 1, "ours does")
   t.end()
 })
 

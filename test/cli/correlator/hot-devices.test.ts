@@ -118,7 +118,7 @@ function started(store: Store, config: Config, most: { held: number; perDevice: 
     hot,
     fleet,
     baselines,
-    faults: new FaultWatch([]),
+    faults: new FaultWatch(config, []),
     bypasses,
     coverage: new CoverageWatch({ store, config, clock }, []),
     lastUsers: new LastUsers(),
@@ -136,7 +136,7 @@ function contextAt(now: number): JudgementContext {
     stack_devices: new Map(),
     baselines: { standing: () => ({ is: "missing", why: "few devices" }), before: () => null },
     drifts: new Map(),
-    sensor_fault: false,
+    sensor_fault: new Set(),
     now,
   }
 }

@@ -1,10 +1,11 @@
 import t from "tap"
 import { lastSeen } from "../../../src/cli/correlator/last-seen.ts"
+import { Suspects } from "../../../src/cli/correlator/suspects.ts"
 import { openStore } from "../../../src/evidence/open.ts"
 import { inventory } from "../../../src/identity/inventory.ts"
 import { IdentitySettings, joinSettings } from "../../../src/identity/settings.ts"
 import { newDir } from "../../evidence/fixtures.ts"
-import { attempt, dayStart, HOUR } from "../../support/records.ts"
+import { attempt, dayStart, HOUR, zeekFlow } from "../../support/records.ts"
 import { binding, whose } from "../replay/mixed-world.ts"
 
 t.test("a device was seen last with its own newest connection, not with its address's", (t) => {
@@ -21,6 +22,8 @@ t.test("a device was seen last with its own newest connection, not with its addr
     ...[4, 5].map((hour) => at("10.9.0.2", hour)),
     at("10.9.0.3", 3),
   ])
+  const dayAhead = { ...whose, id: "of a tap", client_ip: "10.9.0.3" }
+  store.append("flows", [zeekFlow("a.example", 38 * HOUR, dayAhead)])
   const who = inventory(
     {
       tenant: whose.tenant,
@@ -46,7 +49,8 @@ t.test("a device was seen last with its own newest connection, not with its addr
   ]
   for (const [device, addresses, hour] of rows) {
     const expected = hour === null ? null : dayStart + hour * HOUR
-    const at = lastSeen({ store, inventory: { current: who } }, device, addresses)
+    const suspects = new Suspects(dayStart + 14 * HOUR)
+    const at = lastSeen({ store, suspects, inventory: { current: who } }, device, addresses)
     t.equal(at, expected, `${device}, seen at ${addresses.join() || "none"}`)
   }
   t.end()

@@ -54,7 +54,16 @@ t.test(
       { before: 0, after: 0 },
     )
     t.strictSame(sums, { before: 7, after: 6 })
-    const head = { from: "a", to: "b", records: 1, judgements: 2, set: [], outcomes_changed: 3 }
+    const head = {
+      from: "a",
+      to: "b",
+      tenant: "acme",
+      other_tenants: [],
+      records: 1,
+      judgements: 2,
+      set: [],
+      outcomes_changed: 3,
+    }
     const text = comparisonText(head, comparison, ["as it is", "as set"])
     t.match(text, /Vanished: 2\n {2}gone .*\n {2}\.\.\. and 1 more/)
     t.match(text, /probable, low, open, \d+ refusals -> confirmed, high, open/)

@@ -69,6 +69,28 @@ t.test("replay tells findings and writes them as they are exported, beside an op
   t.end()
 })
 
+t.test("what another tenant's records came to is not told, but that they are there", async (t) => {
+  const { data, flags } = stored(t)
+  const config = join(data, "other.json")
+  writeFileSync(config, JSON.stringify({ ...whose, tenant: "beta", control: { mode: "off" } }))
+  const other = ["--data", data, "--config", config]
+  const told =
+    /records of other tenants: \d+ of acme; they are stored but not judged here \(configuration: tenant beta\)/
+  const text = await said(t, other)
+  t.match(text, told)
+  t.match(text, /\n0 findings stand at the end; 0 were closed/)
+  const run = spawnSync(process.execPath, [main, "replay", ...other, "--json"], {
+    encoding: "utf8",
+  })
+  t.same([run.status, run.stdout], [0, ""])
+  t.match(run.stderr, told)
+  const { tenant, other_tenants } = JSON.parse(await said(t, [...other, "--compare", "--json"]))
+  t.match([tenant, other_tenants], ["beta", [{ tenant: "acme", records: Number }]])
+  const ours = await said(t, flags)
+  t.notMatch(ours, /other tenants/)
+  t.match(JSON.parse(await said(t, [...flags, "--compare", "--json"])).other_tenants, [])
+})
+
 t.test("other settings are compared with those in force", async (t) => {
   const { flags } = stored(t)
   const set = ["--set", "scope.refusals=5", "--set", "AN1725.InspectionFailureThreshold=9"]

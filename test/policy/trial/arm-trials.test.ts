@@ -61,6 +61,22 @@ t.test("of refuses-here only what its app accepts elsewhere earns a trial", asyn
   t.equal(arm([judgement({ verdict: "mixed", app_accepts: 2 })]).length, 0)
 })
 
+t.test("refuses-here comes last, and has half of the caps at most", async (t) => {
+  const early = (device: string, sni: string) => ({
+    ...about(device, sni),
+    verdict: "refuses-here" as const,
+    qualifying: null,
+    app_accepts: 1,
+    first_refusal_ms: noon - 20 * hour,
+  })
+  const many = Array.from({ length: 9 }, (_, at) => early(`phone-${at + 10}`, "api.example.org"))
+  const fleet = arm([...many, about("phone-1", "api.example.org")], [], { "fleet-an-hour": 6 })
+  t.equal(fleet[0]?.scope.device_id, "phone-1")
+  t.equal(fleet.length, 3, "half of the hour, beside the suspected one two of nine")
+  const own = Array.from({ length: 9 }, (_, at) => early("phone-1", `n${at}.example.org`))
+  t.equal(arm(own, [], { "per-device-a-day": 4 }).length, 2)
+})
+
 t.test("the same evidence gives the same id, another key or round another", async (t) => {
   const id = (...args: Parameters<typeof arm>) => arm(...args)[0]?.id
   t.equal(id([judgement()]), id([judgement({ refusals: ["a1", "a2", "a3", "a4"] })]))

@@ -113,6 +113,15 @@ t.test(
   },
 )
 
+t.test("what is confirmed while no trial runs is spliced in time, too", async (t) => {
+  const confirmed = probable({ verdict: "confirmed", control_strong: ["f1", "f2"] })
+  for (const trials of [[], [cooling()]]) {
+    const { changed } = step({ trials, judgements: [confirmed], settings: splice })
+    t.match(changed, [{ kind: "learned", reason: /^learned, confirmed while no trial ran: / }])
+    t.same(step({ trials, judgements: [confirmed], settings: control }).changed, [])
+  }
+})
+
 t.test("its running trial ends with that, and nothing is made twice", async (t) => {
   const waiting = trial(
     { state: "re-inspecting", since: iso(noon - hour), refused_since: iso(since), epoch },
@@ -154,9 +163,21 @@ t.test("who stays broken is told with the reason and what can be done", async (t
     ],
     [
       "no acceptance elsewhere",
-      judgement({ verdict: "refuses-here", missing: "An acceptance elsewhere." }),
+      judgement({ verdict: "refuses-here", missing: "An acceptance elsewhere.", app_accepts: 0 }),
       {},
       /no trial: An acceptance elsewhere\. Until then/,
+    ],
+    [
+      "accepted once elsewhere",
+      judgement({ verdict: "refuses-here", app_accepts: 1 }),
+      {},
+      /not confirmed yet \(it has a trial: armed\).*bypass add/,
+    ],
+    [
+      "confirmed, nothing to hold it",
+      judgement({ verdict: "confirmed" }),
+      { settings: splice },
+      /confirmed while no trial ran: its group's hold splices it/,
     ],
     ["caps", probable(), { settings: { ...control, "fleet-an-hour": 0 } }, /fleet-an-hour/],
     ["accepted", judgement({ verdict: "accepts" }), {}, null],
