@@ -97,6 +97,15 @@ function againstDestination(key: KeyEvidence, seen: Circumstances, refused: stri
       [...reasons, ...seen.ceilings],
       "Evidence in which this does not hold: see the ceilings.",
     )
+  if (strong.length >= 2 && refusalAfter && failed.length >= used.length)
+    return say(
+      "probable",
+      [
+        ...reasons,
+        `Without inspection it failed too, ${times(failed.length)}: as often as it worked.`,
+      ],
+      "Control flows that work: most sessions without inspection, by trials or around the proxy.",
+    )
   if (strong.length >= 2 && refusalAfter && seen.doubt !== null)
     return say(
       "probable",

@@ -340,6 +340,22 @@ const verdicts: VerdictRow[] = [
     verdict: "broken-or-other",
   },
   {
+    name: "what fails without inspection as often as it works is not confirmed",
+    given: evidence({
+      attempts: [...acceptsElsewhere(), ...refusedAt([1, 3, 5, 12])],
+      flows: [...trialAt([6, 7]), ...trialAt([8, 9], { verdict: "failed", strong: false })],
+    }),
+    verdict: "probable",
+  },
+  {
+    name: "one that failed among those that worked is no doubt",
+    given: evidence({
+      attempts: [...acceptsElsewhere(), ...refusedAt([1, 3, 5, 12])],
+      flows: [...trialAt([6, 7]), ...trialAt([8], { verdict: "failed", strong: false })],
+    }),
+    verdict: "confirmed",
+  },
+  {
     name: "one control flow closed unused says nothing yet",
     given: evidence({
       attempts: [...acceptsElsewhere(), ...refusedEnough],
