@@ -268,7 +268,8 @@ t.test("two processes that change the register at once do not fork the chain", a
   })
   for (let n = 0; !done || n < 60; n += 1) {
     store.putRegister([registerEntry(`own-${n % 60}`, `${n}.example`, null)], "own", ten)
-    await new Promise((resolve) => setImmediate(resolve))
+    // A pause in which the other gets the lock: who waits for it sleeps between its tries.
+    await new Promise((resolve) => setTimeout(resolve, 1))
   }
   t.equal(await ended, 0)
   const { ok, problems, audit } = store.check()
