@@ -2,34 +2,12 @@
  * What is dropped before anything is judged: refusals that have an innocent cause. Outcomes that do
  * not speak of our certificate at all are no refusals in the first place (docs/outcomes.md).
  */
-import type { Attempt, Outcome } from "../record/attempt.ts"
+import { type Attempt, isRefusal } from "../record/attempt.ts"
 import type { Flow } from "../record/flow.ts"
 import type { Interval } from "./bucket.ts"
 import { rank } from "./rank.ts"
 import type { Sighting, Sightings } from "./sighting.ts"
 import type { ScopeSettings } from "./tunables.ts"
-
-/** Whether the outcome speaks against our certificate. */
-export function isRefusal(outcome: Outcome): boolean {
-  switch (outcome) {
-    case "refused-alert":
-    case "refused-close":
-    case "refused-reset":
-    case "refused-after-handshake":
-      return true
-    case "accepted":
-    case "idle":
-    case "validity":
-    case "not-negotiated":
-    case "origin-failed":
-    case "origin-wants-client-certificate":
-    case "abandoned":
-    case "timed-out":
-    case "not-tls":
-    case "blocked":
-      return false
-  }
-}
 
 /**
  * Spare sockets: unused connections that overlap an accepted connection of their key, or lie within

@@ -5,14 +5,14 @@
  * In: the groups of one destination. Out: evidence per key, the newest cut of each. It must not know
  * verdicts, platforms or analytics.
  */
-import type { Attempt } from "../record/attempt.ts"
+import { type Attempt, isRefusal } from "../record/attempt.ts"
 import type { DeviceAttribution } from "../record/finding.ts"
 import type { Flow } from "../record/flow.ts"
 import type { RegisterEntry } from "../record/register-entry.ts"
 import { type Actor, type KeyGroup, mayBeOf } from "./actor.ts"
 import { bucketOf, bucketsOf, byTime, type Try, tries } from "./bucket.ts"
 import { type ControlEvidence, controlEvidence } from "./control.ts"
-import { isRefusal, lostRaces, spareSockets } from "./drops.ts"
+import { lostRaces, spareSockets } from "./drops.ts"
 import { asBound, type Epoch } from "./epoch.ts"
 import { isObserved, type Sighting } from "./sighting.ts"
 import type { ScopeSettings } from "./tunables.ts"

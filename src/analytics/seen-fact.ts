@@ -3,9 +3,8 @@
  * whole attempt takes 2 KiB. In: facts. Out: their part; attempts that agree in it share one object,
  * because a client comes back to the same places with the same stack.
  */
-import type { Attempt } from "../record/attempt.ts"
+import { type Attempt, isRefusal } from "../record/attempt.ts"
 import type { Flow } from "../record/flow.ts"
-import { isRefusal } from "./drops.ts"
 
 type Both =
   | "tenant"

@@ -5,12 +5,11 @@
  * In: recent attempts of all devices of one tenant. Out: the faults, one of a sensor at most, and which keys they
  * silence. It must not know what was found of devices.
  */
-import type { Attempt } from "../record/attempt.ts"
+import { type Attempt, isRefusal } from "../record/attempt.ts"
 import type { Attributed } from "../record/attributed.ts"
 import type { Finding } from "../record/finding.ts"
 import { byTime } from "./bucket.ts"
 import { destinationOf } from "./destination.ts"
-import { isRefusal } from "./drops.ts"
 import { type Epoch, epochKey } from "./epoch.ts"
 import type { Sighting } from "./sighting.ts"
 import { stableId } from "./stable-id.ts"

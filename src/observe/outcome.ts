@@ -3,7 +3,7 @@
  * outcome and how much it counts. Pure, so that replay can judge stored facts with other windows.
  * It must not know host names, TLS stacks or earlier attempts.
  */
-import type { Attempt, AttemptFacts, Outcome } from "../record/attempt.ts"
+import { type Attempt, type AttemptFacts, isRefusal, type Outcome } from "../record/attempt.ts"
 import { alertMeaning } from "./alert-names.ts"
 
 /**
@@ -110,26 +110,11 @@ export function strengthOf(
   outcome: Outcome,
   { alert, transport }: Pick<AttemptFacts, "alert" | "transport">,
 ): Attempt["strength"] {
-  switch (outcome) {
-    case "refused-alert":
-      return alert !== null && alertMeaning(alert) === "strong-refusal" ? "strong" : "weak"
-    // Behind something that ends TCP a close or a reset may be its own doing.
-    case "refused-close":
-    case "refused-reset":
-    case "refused-after-handshake":
-      return transport === "relayed" ? "weak" : "strong"
-    case "accepted":
-    case "idle":
-    case "validity":
-    case "not-negotiated":
-    case "origin-failed":
-    case "origin-wants-client-certificate":
-    case "abandoned":
-    case "timed-out":
-    case "not-tls":
-    case "blocked":
-      return null
-  }
+  if (!isRefusal(outcome)) return null
+  if (outcome === "refused-alert")
+    return alert !== null && alertMeaning(alert) === "strong-refusal" ? "strong" : "weak"
+  // Behind something that ends TCP a close or a reset may be its own doing.
+  return transport === "relayed" ? "weak" : "strong"
 }
 
 function plain(outcome: Outcome, mark: OutcomeJudgement["mark"] = null): OutcomeJudgement {

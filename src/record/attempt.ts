@@ -120,3 +120,25 @@ export const Attempt = z.strictObject({
   token: z.string(),
 })
 export type Attempt = z.infer<typeof Attempt>
+
+/** Whether the outcome speaks against our certificate. */
+export function isRefusal(outcome: Outcome): boolean {
+  switch (outcome) {
+    case "refused-alert":
+    case "refused-close":
+    case "refused-reset":
+    case "refused-after-handshake":
+      return true
+    case "accepted":
+    case "idle":
+    case "validity":
+    case "not-negotiated":
+    case "origin-failed":
+    case "origin-wants-client-certificate":
+    case "abandoned":
+    case "timed-out":
+    case "not-tls":
+    case "blocked":
+      return false
+  }
+}

@@ -1,8 +1,8 @@
 import t from "tap"
-import { isRefusal, networkWindows, spareSockets } from "../../src/analytics/drops.ts"
+import { networkWindows, spareSockets } from "../../src/analytics/drops.ts"
 import { sightings } from "../../src/analytics/sighting.ts"
 import type { Attempt } from "../../src/record/attempt.ts"
-import { Outcome } from "../../src/record/attempt.ts"
+import { isRefusal, Outcome } from "../../src/record/attempt.ts"
 import type { Flow } from "../../src/record/flow.ts"
 import {
   attempt,

@@ -138,8 +138,7 @@ t.test("a running sensor takes another policy", async (t) => {
       "the last counts",
     )
     t.ok(await holds(() => reloads().length > before, soon))
-    // On a busy machine the signals themselves take as long as some reloads.
-    t.ok(reloads().length - before <= 11, `${reloads().length - before} reloads for 22 signals`)
+    t.ok(reloads().length - before <= 5, `${reloads().length - before} reloads for 22 signals`)
   })
 
   await t.test("also one of whose workers is dead: its successor has it", async (t) => {

@@ -108,13 +108,14 @@ t.test("an address or prefix is stored in one form, by which the addresses in it
   t.ok(prefixesOf("2001:db8:0:1::9").includes("2001:db8:0:1::/64"))
   t.equal(prefixesOf("2001:db8::1").length, 129)
   t.same(prefixesOf("nowhere"), ["nowhere"])
-  // ipaddr.js takes `::1.2.3.4` for the mapped `::ffff:1.2.3.4`, which it is not (RFC 4291 section 2.5.5).
-  const pure = fc.ipV6().filter((address) => !address.includes("."))
   fc.assert(
-    fc.property(pure, fc.integer({ min: 0, max: 128 }), (address, bits) => {
+    fc.property(fc.ipV6(), fc.integer({ min: 0, max: 128 }), (address, bits) => {
       const prefix = canonicalPrefix(`${address}/${bits}`)
       if (readPrefix(`${address}/${bits}`) === null) return true
-      const network = ipaddr.IPv6.networkAddressFromCIDR(`${address}/${bits}`).toString()
+      // ipaddr.js takes `::1.2.3.4` for the mapped `::ffff:1.2.3.4`, which it is not (RFC 4291 section 2.5.5): it is given
+      // the hexadecimal form, which URLs have.
+      const plain = new URL(`http://[${address}]/`).hostname.slice(1, -1)
+      const network = ipaddr.IPv6.networkAddressFromCIDR(`${plain}/${bits}`).toString()
       const isIpv6 = addressKey(address)?.length === 32
       const same = !isIpv6 || prefix === (bits === 128 ? network : `${network}/${bits}`)
       return same && prefixesOf(address).includes(prefix)

@@ -3,11 +3,11 @@
  * leaves the record that a sensor would write. Steps through time; who is inspected, the gate decides.
  */
 
-import { isRefusal } from "../../../src/analytics/drops.ts"
 import type { RegisterHit } from "../../../src/evidence/tables.ts"
 import type { ConnectionFacts } from "../../../src/policy/connection-view.ts"
 import type { AppEvent } from "../../../src/record/app-event.ts"
 import type { Attempt, Outcome } from "../../../src/record/attempt.ts"
+import { isRefusal } from "../../../src/record/attempt.ts"
 import type { Flow } from "../../../src/record/flow.ts"
 import { Random } from "../random.ts"
 import { attemptOf, type Base } from "../wire/attempt-of.ts"
